@@ -1,0 +1,20 @@
+import type { Clock } from "./clock.ts";
+
+/** The instant after which nobody waits for an answer any more. */
+export interface Deadline {
+  /** On the scale of `Clock.monotonicMs`; `Infinity` if the caller set none. */
+  readonly atMonotonicMs: number;
+}
+
+/** For work that nobody waits for, such as a start-up or a command. */
+export const noDeadline: Deadline = { atMonotonicMs: Number.POSITIVE_INFINITY };
+
+/** A deadline `timeoutMs` from now. */
+export function deadlineIn(clock: Clock, timeoutMs: number): Deadline {
+  return { atMonotonicMs: clock.monotonicMs() + timeoutMs };
+}
+
+/** Milliseconds left, 0 when passed, `Infinity` without a deadline. */
+export function remainingMs(clock: Clock, deadline: Deadline): number {
+  return Math.max(0, deadline.atMonotonicMs - clock.monotonicMs());
+}

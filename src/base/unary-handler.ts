@@ -1,0 +1,27 @@
+import type { Deadline } from "./deadline.ts";
+
+/** Who is at the other end of a connection, as the transport established it. */
+export interface Peer {
+  /** How the connection came in; trust is configured per kind. */
+  readonly kind: "unix" | "loopback" | "network";
+  /** URI and DNS subject alternative names of a verified client certificate; empty without one. */
+  readonly certificateNames: readonly string[];
+}
+
+/** What a transport tells a handler about a call. */
+export interface UnaryCall {
+  readonly peer: Peer;
+  readonly deadline: Deadline;
+}
+
+/**
+ * Answers one request with one response, both as encoded protobuf messages, so that handlers know
+ * no transport. Answers without a promise where nothing has to be awaited. Throws `PdpError`.
+ */
+export type UnaryHandler = (
+  request: Uint8Array,
+  call: UnaryCall,
+) => Uint8Array | Promise<Uint8Array>;
+
+/** Handlers by full method name, for example `/postern.v1.DecisionService/Check`. */
+export type UnaryHandlers = ReadonlyMap<string, UnaryHandler>;

@@ -1,0 +1,96 @@
+import type { JsonObject } from "./json.ts";
+
+/** What the PEP must do, or should know, besides the answer. */
+export interface Obligation {
+  /** `step-up`, `mfa-recommended`, `limits`, or a name of the policy's own. */
+  readonly type: string;
+  readonly properties: JsonObject;
+}
+
+/** By what the subject has the permission. */
+export interface Grant {
+  /** The pattern that matched, e.g. `agent:*`. */
+  readonly pattern: string;
+  /** From the source to the role that holds the pattern, e.g. `group:x`, `role:developer`. */
+  readonly path: readonly string[];
+}
+
+/** Why evaluation gave nothing usable; the suffix of `indeterminate:<why>`. */
+export type IndeterminateReason = "trap" | "conflict" | "budget" | "result" | "input";
+
+/** The closed list of reasons; the same text in answers, logs and metrics. */
+export type Reason =
+  | `permission:${string}:${string}`
+  | `policy:${string}`
+  | `missing:${string}:${string}`
+  | `restriction:${"ip" | "scope" | "authentication"}`
+  | `deny:${string}`
+  | "mfa_required"
+  | "unknown_subject"
+  | "subject_disabled"
+  | `unknown:${string}:${string}`
+  | `indeterminate:${IndeterminateReason}`
+  | `unavailable:${string}`;
+
+/** What is true of a decision whichever way it went. */
+export interface DecisionFrame {
+  /** UUIDv7. */
+  readonly decisionId: string;
+  readonly application: string;
+  /** Revision of the bundle that was evaluated. */
+  readonly revision: string;
+  /** Generation of the permission set that was used; 0 where none was needed. */
+  readonly generation: number;
+}
+
+/** What the PDP answers. Made by `allow` and `deny` alone. */
+export interface Decision extends DecisionFrame {
+  readonly allowed: boolean;
+  readonly reason: Reason;
+  /** The answer would be an allow with fresh MFA evidence. */
+  readonly mfaRequired: boolean;
+  readonly obligations: readonly Obligation[];
+  readonly grant: Grant | undefined;
+}
+
+/** What entitles to an allow. */
+export interface AllowBasis {
+  readonly reason: `permission:${string}:${string}` | `policy:${string}`;
+  readonly obligations: readonly Obligation[];
+  /** Present for a `permission:` reason. */
+  readonly grant: Grant | undefined;
+}
+
+/** The one place where an allow comes into being. */
+export function allow(frame: DecisionFrame, basis: AllowBasis): Decision {
+  return {
+    allowed: true,
+    reason: basis.reason,
+    mfaRequired: false,
+    obligations: basis.obligations,
+    grant: basis.grant,
+    decisionId: frame.decisionId,
+    application: frame.application,
+    revision: frame.revision,
+    generation: frame.generation,
+  };
+}
+
+/** A deny for `reason`; `mfa_required` is the one reason that also sets `mfaRequired`. */
+export function deny(
+  frame: DecisionFrame,
+  reason: Exclude<Reason, `permission:${string}` | `policy:${string}`>,
+  obligations: readonly Obligation[] = [],
+): Decision {
+  return {
+    allowed: false,
+    reason,
+    mfaRequired: reason === "mfa_required",
+    obligations,
+    grant: undefined,
+    decisionId: frame.decisionId,
+    application: frame.application,
+    revision: frame.revision,
+    generation: frame.generation,
+  };
+}
