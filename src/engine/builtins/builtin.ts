@@ -1,0 +1,34 @@
+import type { Term } from "../term.ts";
+
+/** What a built-in may know besides its arguments. Fresh for each evaluation. */
+export interface BuiltinContext {
+  /** The one answer to `time.now_ns` of this evaluation. */
+  readonly nowNs: bigint;
+  /** Results that must not change within the evaluation, by name and arguments. */
+  readonly memo: Map<string, Term>;
+}
+
+/** A built-in function. Throws `BuiltinError` where Rego's answer is undefined. */
+export type HostBuiltin = (args: readonly Term[], context: BuiltinContext) => Term;
+
+/** One family's functions by their names in Rego. */
+export type BuiltinFamily = Readonly<Record<string, HostBuiltin>>;
+
+/** The call has no value: for the policy it is undefined, as in OPA without strict errors. */
+export class BuiltinError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "BuiltinError";
+  }
+}
+
+/**
+ * The call would cost more than a built-in may. It ends the evaluation (`indeterminate:budget`)
+ * instead of being undefined, which `not` would turn into true.
+ */
+export class BuiltinLimit extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "BuiltinLimit";
+  }
+}
