@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect } from "node:net";
+
+/** The core that servers run on; load runs on the other one. */
+export const SERVER_CORE = "0";
+export const LOAD_CORE = "1";
+
+/** A server under test, pinned to its core; stopped by its own id. */
+export interface BenchServer {
+  readonly name: string;
+  readonly port: number;
+  readonly pid: number;
+  /** Resident memory in bytes, read from /proc. */
+  residentBytes(): number;
+  stop(): Promise<void>;
+}
+
+/** What to start. */
+export interface BenchCommand {
+  readonly name: string;
+  readonly port: number;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Starts a server on the server's core and waits until its port takes connections. */
+export async function startServer(what: BenchCommand): Promise<BenchServer> {
+  const child = spawn("taskset", ["-c", SERVER_CORE, what.command, ...what.args], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, ...what.env },
+  });
+  let errors = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    errors = (errors + chunk.toString()).slice(-4_000);
+  });
+  await untilListening(what, child, () => errors);
+  return {
+    name: what.name,
+    port: what.port,
+    pid: child.pid as number,
+    residentBytes: () => residentBytes(child.pid as number),
+    stop: async () => {
+      if (child.exitCode !== null) return;
+      child.kill("SIGTERM");
+      const killer = setTimeout(() => child.kill("SIGKILL"), 5_000);
+      await once(child, "exit");
+      clearTimeout(killer);
+    },
+  };
+}
+
+const START_TIMEOUT_MS = 60_000;
+
+async function untilListening(
+  what: BenchCommand,
+  child: ChildProcess,
+  errors: () => string,
+): Promise<void> {
+  const end = performance.now() + START_TIMEOUT_MS;
+  while (performance.now() < end) {
+    if (child.exitCode !== null) throw new Error(`${what.name} ended at start:\n${errors()}`);
+    if (await accepts(what.port)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  child.kill("SIGKILL");
+  throw new Error(`${what.name} took no connection within ${START_TIMEOUT_MS} ms:\n${errors()}`);
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+function residentBytes(pid: number): number {
+  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  return Number(kib) * 1024;
+}
+
+/** Fails with the sentence that tells how to get a tool that is missing. */
+export function requireTool(command: string, howToInstall: string): void {
+  if (spawnSync("which", [command]).status === 0) return;
+  throw new Error(`this benchmark needs ${command}: ${howToInstall}`);
+}
