@@ -1,9 +1,12 @@
 /**
- * Who has what. The source of permission sets; not for deciding, and not for remembering sets,
- * which `cache/` does.
+ * Who has what. The source of permission sets, and where they are changed; not for deciding, and
+ * not for remembering sets, which `cache/` does.
  */
 import type { Deadline } from "../base/deadline.ts";
+import type { Catalogue } from "../decision/catalogue.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
+import type { DirectoryFile } from "./directory-file.ts";
+import type { Plan } from "./plan.ts";
 
 /** What a committed change touched; announced in the order of generations. */
 export interface DirectoryChange {
@@ -18,4 +21,37 @@ export interface PermissionSetSource {
   resolve(application: string, subjectId: string, deadline: Deadline): Promise<PermissionSet>;
   /** The newest committed generation. */
   generation(deadline: Deadline): Promise<number>;
+}
+
+/** A directory file as text, with the name that its error messages begin with. */
+export interface DirectoryText {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** How a directory file is applied. */
+export interface ApplyOptions {
+  /** Work out the plan and leave everything as it is. */
+  readonly dryRun: boolean;
+}
+
+/** The whole directory: read by caches, changed by files, watched by whoever remembers sets. */
+export interface Directory extends PermissionSetSource {
+  /** By application. */
+  readonly catalogues: ReadonlyMap<string, Catalogue>;
+  /**
+   * Makes the directory agree with the file, in one transaction; applying it again changes nothing.
+   * A file with mistakes changes nothing either: `PdpError` `invalid-argument`, whose message has
+   * one line per mistake, each with file, line, column, field and what is expected.
+   */
+  apply(file: DirectoryText, options: ApplyOptions): Promise<Plan>;
+  /** Everything that differs from the catalogues, in the form that `apply` takes. */
+  show(): Promise<DirectoryFile>;
+  /**
+   * Calls `listener` for each committed change from now on, in order, whichever process made it.
+   * The function it gives ends that.
+   */
+  watch(listener: (change: DirectoryChange) => void): () => void;
+  /** Ends the worker and closes the database; what is in flight fails with `unavailable`. */
+  close(): Promise<void>;
 }

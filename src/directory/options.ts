@@ -1,0 +1,72 @@
+import { type Static, Type } from "typebox";
+import { MiB } from "../base/sizes.ts";
+
+/** Where the directory is kept and how far it may grow. */
+export const directoryOptionsSchema = Type.Object(
+  {
+    file: Type.String({
+      description: "SQLite database file; its folder is made if it is missing",
+      default: "state/directory.db",
+      reason: "beside the other state of a checkout, and ignored by git",
+      minLength: 1,
+    }),
+    cataloguesFolder: Type.String({
+      description: "Folder of catalogue files, one `<application>.yaml` each",
+      default: "catalogues",
+      reason: "where the shipped catalogues are",
+      minLength: 1,
+    }),
+    examples: Type.Array(Type.String({ minLength: 1 }), {
+      description: "Directory files applied at start, named in the log as examples",
+      default: [],
+      reason: "nobody gets a subject without asking for it",
+      maxItems: 100,
+    }),
+    pollIntervalMs: Type.Integer({
+      description: "How often changes made by other processes are looked for, in milliseconds",
+      default: 200,
+      reason: "a fifth of the 1 s in which a revocation must hold; costs one indexed read each",
+      minimum: 10,
+      maximum: 60_000,
+    }),
+    busyTimeoutMs: Type.Integer({
+      description: "How long a write waits for another process's write, in milliseconds",
+      default: 5_000,
+      reason: "a file with 100,000 subjects is written in less",
+      minimum: 0,
+      maximum: 600_000,
+    }),
+    waitingReadsMax: Type.Integer({
+      description: "Reads that may wait for a connection; more are refused",
+      default: 10_000,
+      reason: "some seconds of work; who waits longer has given up",
+      minimum: 1,
+      maximum: 1_000_000,
+    }),
+    fileBytesMax: Type.Integer({
+      description: "Largest directory or catalogue file, in bytes",
+      default: 64 * MiB,
+      reason: "some 500,000 subjects, and what a process can parse without danger",
+      minimum: 1,
+      maximum: 1024 * MiB,
+    }),
+    rolesMax: Type.Integer({
+      description: "Roles, and group mappings, that one application may have",
+      default: 10_000,
+      reason: "they are kept in memory, about 1 KiB each",
+      minimum: 1,
+      maximum: 1_000_000,
+    }),
+    grantsMax: Type.Integer({
+      description: "Grants (paths from a source to a role) that one permission set may have",
+      default: 10_000,
+      reason: "bounds what a pathological role graph can cost; real sets have tens",
+      minimum: 1,
+      maximum: 1_000_000,
+    }),
+  },
+  { additionalProperties: false },
+);
+
+/** Options of the directory; see `directoryOptionsSchema`. */
+export type DirectoryOptions = Static<typeof directoryOptionsSchema>;
