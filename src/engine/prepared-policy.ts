@@ -22,12 +22,26 @@ export interface PreparedPolicy {
 /** Where things are in the image. */
 export interface PolicyLayout {
   readonly dataAddress: number;
+  /** The evaluation context, used by one evaluation after the other. */
+  readonly contextAddress: number;
+  /** Room for the values that every input is built of: constants and member names. */
+  readonly constants: MemoryRegion;
+  /** Room for texts and inputs on their way in. */
+  readonly scratch: MemoryRegion;
   /** First free byte; everything above belongs to evaluations and kept documents. */
   readonly heapAddress: number;
+  /** Size of linear memory as the image's allocator knows it; a multiple of 64 KiB. */
+  readonly memoryBytes: number;
   /** Entrypoint path → number. */
   readonly entrypoints: ReadonlyMap<string, number>;
   /** Number → name of the built-ins the host provides. */
   readonly builtins: ReadonlyMap<number, string>;
+}
+
+/** A piece of linear memory that the host owns. */
+export interface MemoryRegion {
+  readonly address: number;
+  readonly bytes: number;
 }
 
 /** At which step a policy was found unusable. */
