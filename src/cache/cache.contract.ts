@@ -1,0 +1,135 @@
+import { describe, expect, it } from "vitest";
+import { cacheableSet } from "../../test/support/cacheable-set.ts";
+import { type ManualClock, manualClock } from "../../test/support/manual-clock.ts";
+import type { SetCache } from "./cache.ts";
+
+/** How the suite makes an implementation: empty, on this clock, with these lifetimes. */
+export type MakeCache = (given: {
+  readonly clock: ManualClock;
+  readonly ttlMs: number;
+  readonly negativeTtlMs: number;
+}) => SetCache | Promise<SetCache>;
+
+const user1 = { application: "platform", subjectId: "user-1" };
+
+/** The facts that hold of every tier. */
+export function describeSetCache(name: string, makeCache: MakeCache): void {
+  async function setUp() {
+    const clock = manualClock();
+    const cache = await makeCache({ clock, ttlMs: 5_000, negativeTtlMs: 1_000 });
+    return { clock, cache };
+  }
+
+  describe(`${name} as a SetCache`, () => {
+    it("does not remember a set that is older than an announced change", async () => {
+      const { cache } = await setUp();
+      await cache.invalidate({ generation: 7, subjects: ["user-1"] });
+      await cache.put(cacheableSet({ generation: 6 }));
+      expect(await cache.get(user1)).toBe("absent");
+      await cache.put(cacheableSet({ generation: 7 }));
+      expect(await cache.get(user1)).toMatchObject({ generation: 7 });
+    });
+
+    it("does not remember an older set after a change of everything", async () => {
+      const { cache } = await setUp();
+      await cache.invalidate({ generation: 7, subjects: "all" });
+      await cache.put(cacheableSet({ generation: 6 }));
+      expect(await cache.get(user1)).toBe("absent");
+    });
+
+    it("keeps the newest announced generation when changes arrive out of order", async () => {
+      const { cache } = await setUp();
+      await cache.invalidate({ generation: 7, subjects: "all" });
+      await cache.invalidate({ generation: 3, subjects: "all" });
+      await cache.put(cacheableSet({ generation: 6 }));
+      expect(await cache.get(user1)).toBe("absent");
+    });
+
+    it("does not replace a set by an older one", async () => {
+      const { cache } = await setUp();
+      await cache.put(cacheableSet({ generation: 5 }));
+      await cache.put(cacheableSet({ generation: 4 }));
+      expect(await cache.get(user1)).toMatchObject({ generation: 5 });
+    });
+
+    it("forgets a touched subject in every application, and no other subject", async () => {
+      const { cache } = await setUp();
+      await cache.put(cacheableSet());
+      await cache.put(cacheableSet({ application: "gateway" }));
+      await cache.put(cacheableSet({ subjectId: "user-2" }));
+      await cache.invalidate({ generation: 2, subjects: ["user-1", "never-seen"] });
+      expect(await cache.get(user1)).toBe("absent");
+      expect(await cache.get({ ...user1, application: "gateway" })).toBe("absent");
+      expect(await cache.get({ ...user1, subjectId: "user-2" })).toMatchObject({ generation: 1 });
+    });
+
+    it("forgets everything when everything is touched", async () => {
+      const { cache } = await setUp();
+      await cache.put(cacheableSet());
+      await cache.put(cacheableSet({ application: "gateway", subjectId: "user-2" }));
+      await cache.invalidate({ generation: 2, subjects: "all" });
+      expect(await cache.get(user1)).toBe("absent");
+      expect(await cache.get({ application: "gateway", subjectId: "user-2" })).toBe("absent");
+    });
+
+    it("serves no set past its time to live", async () => {
+      const { cache, clock } = await setUp();
+      await cache.put(cacheableSet());
+      clock.advance(5_000);
+      expect(await cache.get(user1)).toBe("aged");
+      expect(await cache.get(user1)).toBe("absent");
+    });
+
+    it("does not serve a set for longer because the wall clock was set back", async () => {
+      const { cache, clock } = await setUp();
+      await cache.put(cacheableSet());
+      clock.stepWall(-3_600_000);
+      clock.advance(5_000);
+      expect(await cache.get(user1)).toBe("aged");
+    });
+
+    it("serves an unknown subject for the shorter time", async () => {
+      const { cache, clock } = await setUp();
+      await cache.put(cacheableSet({ status: "unknown" }));
+      expect(await cache.get(user1)).toMatchObject({ status: "unknown" });
+      clock.advance(1_000);
+      expect(await cache.get(user1)).toBe("aged");
+    });
+
+    it("serves no set past the earliest expiry inside it", async () => {
+      const { cache, clock } = await setUp();
+      await cache.put(cacheableSet({ validUntilMs: clock.wallMs() + 2_000 }));
+      clock.advance(1_999);
+      expect(await cache.get(user1)).toMatchObject({ generation: 1 });
+      clock.advance(1);
+      expect(await cache.get(user1)).toBe("expired");
+    });
+
+    it("remembers nothing without a time to live", async () => {
+      const clock = manualClock();
+      const cache = await makeCache({ clock, ttlMs: 0, negativeTtlMs: 0 });
+      await cache.put(cacheableSet());
+      expect(typeof (await cache.get(user1))).toBe("string");
+    });
+
+    it.each([
+      ["__proto__", "constructor"],
+      ["user-1", "user-10"],
+      ["é", "e\u0301"],
+      ["10:platform", "platform"],
+    ])("keeps %j and %j apart", async (one, other) => {
+      const { cache } = await setUp();
+      await cache.put(cacheableSet({ subjectId: one, generation: 1 }));
+      await cache.put(cacheableSet({ subjectId: other, generation: 2 }));
+      expect(await cache.get({ ...user1, subjectId: one })).toMatchObject({ generation: 1 });
+      expect(await cache.get({ ...user1, subjectId: other })).toMatchObject({ generation: 2 });
+    });
+
+    it("gives back the set as it was put", async () => {
+      const { cache } = await setUp();
+      const set = cacheableSet({ patterns: ["agent:*", "*:read"], validUntilMs: 4e12 });
+      await cache.put(set);
+      expect(await cache.get(user1)).toEqual(set);
+    });
+  });
+}

@@ -1,0 +1,47 @@
+/**
+ * Remembers permission sets, never decisions, so that nothing a request says can get into a key.
+ * Not for reading them from the directory, nor for sharing such a read: see `permission-sets.ts`.
+ */
+import type { PermissionSet } from "../decision/permission-set.ts";
+
+/** Whose set, in which application. */
+export interface SetKey {
+  readonly application: string;
+  readonly subjectId: string;
+}
+
+/**
+ * Why a set has to be read: never seen or dropped, past its time to live, past the earliest expiry
+ * inside it, older than asked for, or asked for uncached.
+ */
+export type MissReason = "absent" | "aged" | "expired" | "older-generation" | "bypassed";
+
+/** The set, or why there is none. */
+export type SetLookup = PermissionSet | Extract<MissReason, "absent" | "aged" | "expired">;
+
+/** What a committed change touched. The directory's announcements have this shape. */
+export interface SetChange {
+  readonly generation: number;
+  readonly subjects: "all" | readonly string[];
+}
+
+/**
+ * One tier. The memory tier answers without a promise; a shared one may need to wait.
+ *
+ * A remembered set may be served only if:
+ * - it was stored under the same application and subject, byte for byte;
+ * - no change announced since it was resolved touches its subject;
+ * - its time to live has not passed on the monotonic clock;
+ * - `validUntilMs` has not passed on the wall clock.
+ */
+export interface SetCache {
+  get(key: SetKey): SetLookup | Promise<SetLookup>;
+  /**
+   * Remembers a set under its own application and subject. Does nothing if the set is older than
+   * the newest change announced so far, or than the set it would replace: it may have been read
+   * before that change, and would survive the invalidation it should have fallen to.
+   */
+  put(set: PermissionSet): void | Promise<void>;
+  /** Forgets what `change` touches. */
+  invalidate(change: SetChange): void | Promise<void>;
+}

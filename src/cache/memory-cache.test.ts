@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { cacheableSet } from "../../test/support/cacheable-set.ts";
+import { manualClock } from "../../test/support/manual-clock.ts";
+import { silentMeter } from "../base/meter.ts";
+import { describeSetCache } from "./cache.contract.ts";
+import { createMemoryCache } from "./memory-cache.ts";
+import { approximateSetBytes } from "./set-size.ts";
+
+const roomy = { entriesMax: 100, bytesMax: 2 ** 20, ttlMs: 5_000, negativeTtlMs: 1_000 };
+
+function cacheWith(says: Partial<typeof roomy> & { readonly random?: () => number } = {}) {
+  const clock = manualClock();
+  const { random = () => 0, ...limits } = says;
+  const options = { ...roomy, ...limits };
+  return { clock, cache: createMemoryCache({ clock, meter: silentMeter, random, options }) };
+}
+
+describeSetCache("createMemoryCache()", ({ clock, ttlMs, negativeTtlMs }) =>
+  createMemoryCache({
+    clock,
+    meter: silentMeter,
+    random: () => 0,
+    options: { ...roomy, ttlMs, negativeTtlMs },
+  }),
+);
+
+describe("createMemoryCache()", () => {
+  const key = (subjectId: string) => ({ application: "platform", subjectId });
+
+  it("evicts the least recently used set beyond its entries", () => {
+    const { cache } = cacheWith({ entriesMax: 2 });
+    cache.put(cacheableSet({ subjectId: "a" }));
+    cache.put(cacheableSet({ subjectId: "b" }));
+    cache.get(key("a"));
+    cache.put(cacheableSet({ subjectId: "c" }));
+    expect(cache.get(key("b"))).toBe("absent");
+    expect(cache.get(key("a"))).toMatchObject({ generation: 1 });
+    expect(cache.entries()).toBe(2);
+  });
+
+  it("evicts by bytes and counts them exactly", () => {
+    const bytes = approximateSetBytes(cacheableSet({ subjectId: "a" }));
+    const { cache } = cacheWith({ bytesMax: 2 * bytes });
+    for (const subjectId of ["a", "b", "c", "d"]) cache.put(cacheableSet({ subjectId }));
+    expect(cache.entries()).toBe(2);
+    expect(cache.bytes()).toBe(2 * bytes);
+    cache.invalidate({ generation: 2, subjects: ["c", "d"] });
+    expect(cache.bytes()).toBe(0);
+  });
+
+  it("does not evict everything for a set that is larger than its budget", () => {
+    const small = cacheableSet({ subjectId: "a" });
+    const { cache } = cacheWith({ bytesMax: 2 * approximateSetBytes(small) });
+    cache.put(small);
+    const patterns = Array.from({ length: 1_000 }, (_, index) => `agent:action-${index}`);
+    cache.put(cacheableSet({ subjectId: "b", patterns }));
+    expect(cache.get(key("a"))).toBe(small);
+    expect(cache.get(key("b"))).toBe("absent");
+  });
+
+  it("shortens lifetimes by up to a fifth and never lengthens them", () => {
+    const { cache, clock } = cacheWith({ random: () => 0.5 });
+    cache.put(cacheableSet());
+    clock.advance(4_499);
+    expect(cache.get(key("user-1"))).toMatchObject({ generation: 1 });
+    clock.advance(1);
+    expect(cache.get(key("user-1"))).toBe("aged");
+  });
+});
