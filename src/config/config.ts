@@ -1,0 +1,25 @@
+/**
+ * One configuration out of each folder's options, from a YAML file and the environment. Not for
+ * the meaning of an option, which its own folder's `options.ts` states.
+ */
+import { type Static, Type } from "typebox";
+import { bundleOptionsSchema } from "../bundle/options.ts";
+import { cacheOptionsSchema } from "../cache/options.ts";
+import { directoryOptionsSchema } from "../directory/options.ts";
+import { pipelineOptionsSchema } from "../pipeline/options.ts";
+import { telemetryOptionsSchema } from "../telemetry/options.ts";
+
+/** The configuration: one section per folder of the source. */
+export const configSchema = Type.Object(
+  {
+    pipeline: pipelineOptionsSchema,
+    bundle: bundleOptionsSchema,
+    directory: directoryOptionsSchema,
+    cache: cacheOptionsSchema,
+    telemetry: telemetryOptionsSchema,
+  },
+  { additionalProperties: false },
+);
+
+/** The effective configuration: complete and deeply frozen. */
+export type Config = Static<typeof configSchema>;

@@ -1,0 +1,50 @@
+import type { Config } from "./config.ts";
+
+/** Two options that can't both hold; noted at one of them. */
+export interface Contradiction {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Finds options that are valid each but not together. */
+export function findContradictions(config: Config): readonly Contradiction[] {
+  return [...inBundle(config), ...inPipeline(config)];
+}
+
+function* inBundle({ bundle }: Config): Iterable<Contradiction> {
+  const limits = ["compressedBytesMax", "entryBytesMax"] as const;
+  const keys = { compressedBytesMax: "compressed_bytes_max", entryBytesMax: "entry_bytes_max" };
+  for (const limit of limits) {
+    if (bundle[limit] > bundle.inflatedBytesMax) {
+      yield {
+        path: `bundle.${keys[limit]}`,
+        message: `${bundle[limit]} is above bundle.inflated_bytes_max, ${bundle.inflatedBytesMax}`,
+      };
+    }
+  }
+}
+
+function* inPipeline({ pipeline }: Config): Iterable<Contradiction> {
+  for (const [name, { zone, businessHours }] of Object.entries(pipeline.applications)) {
+    const path = `pipeline.applications.${name}`;
+    if (!isZone(zone)) {
+      const expected = 'expected an IANA time zone such as "Europe/Berlin"';
+      yield { path: `${path}.zone`, message: `${JSON.stringify(zone)} is not known; ${expected}` };
+    }
+    if (businessHours !== undefined && businessHours.from >= businessHours.to) {
+      const { from, to } = businessHours;
+      const message = `"${to}" is not later than business_hours.from, "${from}"`;
+      yield { path: `${path}.business_hours.to`, message };
+    }
+  }
+}
+
+function isZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: zone });
+    return true;
+  } catch {
+    // A RangeError is how Intl says no.
+    return false;
+  }
+}
