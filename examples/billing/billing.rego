@@ -51,8 +51,11 @@ reasons contains "clerk" if {
 # Constraints are denies, so that no way in above can forget them.
 deny contains "unknown-amount" if {
 	input.action == "approve"
-	not is_number(input.resource_amount)
+	not is_amount_known
 }
+
+# A rule of its own, because `not is_number(x)` is undefined where `x` is, and would deny nothing.
+is_amount_known if is_number(input.resource_amount)
 
 deny contains "limit" if {
 	input.action == "approve"
