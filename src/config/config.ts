@@ -3,6 +3,7 @@
  * the meaning of an option, which its own folder's `options.ts` states.
  */
 import { type Static, Type } from "typebox";
+import { adminOptionsSchema } from "../admin/options.ts";
 import { bundleOptionsSchema } from "../bundle/options.ts";
 import { cacheOptionsSchema } from "../cache/options.ts";
 import { directoryOptionsSchema } from "../directory/options.ts";
@@ -17,6 +18,7 @@ export const configSchema = Type.Object(
     directory: directoryOptionsSchema,
     cache: cacheOptionsSchema,
     telemetry: telemetryOptionsSchema,
+    admin: adminOptionsSchema,
   },
   { additionalProperties: false },
 );

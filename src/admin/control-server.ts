@@ -1,0 +1,133 @@
+/**
+ * The operator's door on this machine: the unix socket that the command line talks to. Who may
+ * open the socket may do everything; it is not for PEPs, which have `grpc/`.
+ */
+import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from "fastify";
+import type { Clock } from "../base/clock.ts";
+import { deadlineIn } from "../base/deadline.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Peer, UnaryHandlers } from "../base/unary-handler.ts";
+import { type ErrorKind, PdpError, toPdpError } from "../decision/error.ts";
+import { checkApplicationName } from "../decision/names.ts";
+import type { AdminOptions } from "./options.ts";
+import { listenPrivately, type PrivateSocket } from "./private-socket.ts";
+
+/** What the control socket needs. */
+export interface ControlServerDeps {
+  readonly options: AdminOptions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The API's handlers, the same that the gRPC door has. */
+  readonly handlers: UnaryHandlers;
+  readonly bundles: {
+    /** Of each application; any JSON. */
+    list(): readonly unknown[];
+    /** Ends serving the application; `false` if there is none. */
+    remove(application: string): Promise<boolean>;
+  };
+  /** What `GET /status` shows; any JSON. */
+  readonly status: () => unknown;
+}
+
+/** The control socket. */
+export interface ControlServer {
+  /** Resolves once the socket answers; rejects with a text for operators if it can't be made. */
+  listen(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Codes and statuses of Connect's unary protocol (connectrpc.com/docs/protocol, “Error codes”). */
+const ANSWERS = {
+  "invalid-argument": { code: "invalid_argument", status: 400 },
+  "not-found": { code: "not_found", status: 404 },
+  "permission-denied": { code: "permission_denied", status: 403 },
+  "resource-exhausted": { code: "resource_exhausted", status: 429 },
+  "deadline-exceeded": { code: "deadline_exceeded", status: 504 },
+  unavailable: { code: "unavailable", status: 503 },
+  internal: { code: "internal", status: 500 },
+} satisfies Record<ErrorKind, { code: string; status: number }>;
+
+const peer: Peer = { kind: "unix", certificateNames: [] };
+
+/** Makes the control server; nothing is served before `listen`. */
+export function createControlServer(deps: ControlServerDeps): ControlServer {
+  const { options } = deps;
+  const app = fastify({
+    bodyLimit: options.requestBytesMax,
+    requestTimeout: options.requestTimeoutMs,
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+  });
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const failure = fromFastify(error);
+    if (failure.kind === "internal") {
+      deps.logger.error({ error, route: request.routeOptions.url }, "A control request failed.");
+    }
+    return sendError(reply, failure);
+  });
+  app.setNotFoundHandler((_, reply) =>
+    sendError(reply, new PdpError("not-found", "the control socket has no such method")),
+  );
+  addApi(app, deps);
+  addBundles(app, deps);
+  app.get("/status", () => deps.status());
+
+  let socket: PrivateSocket | undefined;
+  return {
+    listen: async () => {
+      socket = await listenPrivately(options.controlSocket, (path) => app.listen({ path }));
+    },
+    close: async () => {
+      socket?.remove();
+      await app.close();
+    },
+  };
+}
+
+/** `POST /postern.v1.DecisionService/Check` and its siblings, as in Connect's unary protocol. */
+function addApi(app: FastifyInstance, deps: ControlServerDeps): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/proto", { parseAs: "buffer" }, (_, body, done) =>
+    done(null, body),
+  );
+  for (const [name, handler] of deps.handlers) {
+    app.post(name, async (request, reply) => {
+      if (!(request.body instanceof Uint8Array)) {
+        throw new PdpError("invalid-argument", "expected a body of type application/proto");
+      }
+      const deadline = deadlineIn(deps.clock, deps.options.requestTimeoutMs);
+      const answer = await handler(request.body, { peer, deadline });
+      return reply.type("application/proto").send(Buffer.from(answer));
+    });
+  }
+}
+
+function addBundles(app: FastifyInstance, { bundles, logger }: ControlServerDeps): void {
+  app.get("/bundles", () => bundles.list());
+  app.delete<{ Params: { application: string } }>("/bundles/:application", async (request) => {
+    const { application } = request.params;
+    checkApplicationName(application, "application");
+    if (!(await bundles.remove(application))) {
+      throw new PdpError("not-found", `there is no bundle of the application "${application}"`, {
+        field: "application",
+      });
+    }
+    logger.info({ application }, "Bundle removed by the operator.");
+    return { removed: application };
+  });
+}
+
+function fromFastify(error: FastifyError): PdpError {
+  if (error.statusCode === 413) {
+    return new PdpError("resource-exhausted", "the body is larger than admin.request_bytes_max");
+  }
+  if (error.statusCode !== undefined && error.statusCode < 500) {
+    return new PdpError("invalid-argument", error.message);
+  }
+  return toPdpError(error);
+}
+
+function sendError(reply: FastifyReply, error: PdpError): FastifyReply {
+  const { code, status } = ANSWERS[error.kind];
+  return reply.code(status).send({ code, message: error.message, field: error.field });
+}

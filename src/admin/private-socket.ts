@@ -1,0 +1,87 @@
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+} from "node:fs";
+import { connect } from "node:net";
+import { dirname, join } from "node:path";
+
+/** `sun_path` of Linux holds 108 bytes with the final NUL (unix(7)). */
+const PATH_BYTES_MAX = 107;
+/** What `mkdtemp` adds, and the name inside. */
+const TEMPORARY_BYTES = "/.postern-XXXXXX/s".length;
+const PROBE_TIMEOUT_MS = 1_000;
+
+/** A socket that only its owner can reach. */
+export interface PrivateSocket {
+  /** Removes the socket file, unless another process has taken the path since. */
+  remove(): void;
+}
+
+/**
+ * Makes a socket at `path` that only its owner can reach, from the first moment: `bind` makes it in
+ * a folder that nobody else can enter, and it is moved into place. That also replaces what a crashed
+ * process left behind, in one step. Throws if the path is too long, is not a socket, or somebody
+ * answers there.
+ */
+export async function listenPrivately(
+  path: string,
+  bind: (path: string) => Promise<unknown>,
+): Promise<PrivateSocket> {
+  const folder = dirname(path);
+  const longest = Math.max(Buffer.byteLength(path), Buffer.byteLength(folder) + TEMPORARY_BYTES);
+  if (longest > PATH_BYTES_MAX) {
+    throw new Error(
+      `The socket path ${path} is too long: ${longest} bytes with what is needed to make it, ` +
+        `${PATH_BYTES_MAX} are possible. Choose a shorter path.`,
+    );
+  }
+  mkdirSync(folder, { recursive: true });
+  await refuseIfTaken(path);
+  // Made by mkdtemp with mode 0700.
+  const temporary = mkdtempSync(join(folder, ".postern-"));
+  const bound = join(temporary, "s");
+  try {
+    await bind(bound);
+    chmodSync(bound, 0o600);
+    renameSync(bound, path);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+  const own = lstatSync(path, { bigint: true });
+  return {
+    remove: () => {
+      const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+      if (found?.ino === own.ino && found.dev === own.dev) unlinkSync(path);
+    },
+  };
+}
+
+async function refuseIfTaken(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket()) throw new Error(`${path} exists and is not a socket. Remove it.`);
+  if (await answers(path)) {
+    throw new Error(`Another server is listening on ${path}. Stop it, or configure another path.`);
+  }
+}
+
+/** A socket whose process is gone refuses connections; one that hangs still counts as taken. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect({ path, timeout: PROBE_TIMEOUT_MS });
+    const settle = (taken: boolean): void => {
+      probe.destroy();
+      resolve(taken);
+    };
+    probe.on("connect", () => settle(true));
+    probe.on("timeout", () => settle(true));
+    probe.on("error", (error: NodeJS.ErrnoException) => {
+      settle(error.code !== "ECONNREFUSED" && error.code !== "ENOENT");
+    });
+  });
+}
