@@ -44,8 +44,13 @@ export class TermObject {
   }
 
   get(key: Term): Term | undefined {
-    const index = indexOf(this.keys, key);
+    const index = this.indexOf(key);
     return index < 0 ? undefined : this.values[index];
+  }
+
+  /** Place of the key in `keys`, -1 if it is not there. */
+  indexOf(key: Term): number {
+    return indexOf(this.keys, key);
   }
 
   /** Pairs in the order of the keys. */

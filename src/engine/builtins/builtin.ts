@@ -32,3 +32,14 @@ export class BuiltinLimit extends Error {
     this.name = "BuiltinLimit";
   }
 }
+
+/**
+ * OPA has an answer that can't be given here, such as text that is not UTF-8. It ends the
+ * evaluation, for the same reason as `BuiltinLimit`.
+ */
+export class BuiltinUnsupported extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "BuiltinUnsupported";
+  }
+}

@@ -3,10 +3,41 @@
  * here is refused when it is activated.
  */
 import type { BuiltinFamily, HostBuiltin } from "./builtin.ts";
+import { cryptoBuiltins } from "./crypto.ts";
+import { encodingBuiltins } from "./encodings.ts";
+import { globBuiltins } from "./glob.ts";
+import { graphBuiltins } from "./graph.ts";
+import { jsonMarshalBuiltins } from "./json-marshal.ts";
+import { numberBuiltins } from "./numbers.ts";
+import { objectSubsetBuiltins } from "./object-subset.ts";
+import { semverBuiltins } from "./semver.ts";
+import { stringBuiltins } from "./strings.ts";
+import { unitBuiltins } from "./units.ts";
+import { urlqueryBuiltins } from "./urlquery.ts";
+import { uuidBuiltins } from "./uuid.ts";
 
-export { type BuiltinContext, BuiltinError, BuiltinLimit, type HostBuiltin } from "./builtin.ts";
+export {
+  type BuiltinContext,
+  BuiltinError,
+  BuiltinLimit,
+  BuiltinUnsupported,
+  type HostBuiltin,
+} from "./builtin.ts";
 
-const families: readonly BuiltinFamily[] = [];
+const families: readonly BuiltinFamily[] = [
+  cryptoBuiltins,
+  encodingBuiltins,
+  globBuiltins,
+  graphBuiltins,
+  jsonMarshalBuiltins,
+  numberBuiltins,
+  objectSubsetBuiltins,
+  semverBuiltins,
+  stringBuiltins,
+  unitBuiltins,
+  urlqueryBuiltins,
+  uuidBuiltins,
+];
 
 /** Every host built-in by its name in Rego. */
 export const hostBuiltins: ReadonlyMap<string, HostBuiltin> = new Map(

@@ -1,0 +1,79 @@
+import { termInteger } from "../term-value.ts";
+import { BuiltinError, type BuiltinFamily } from "./builtin.ts";
+import { asString } from "./operands.ts";
+
+/** Semantic versions; a leading `v` is allowed, as in OPA. */
+export const semverBuiltins: BuiltinFamily = {
+  "semver.is_valid": ([version]) =>
+    typeof version === "string" && parseVersion(version) !== undefined,
+  "semver.compare": ([a, b]) => termInteger(compareVersions(versionOf(a), versionOf(b))),
+};
+
+interface Version {
+  readonly numbers: readonly bigint[];
+  /** Empty without a pre-release. */
+  readonly preRelease: readonly string[];
+}
+
+const NUMBER = "(0|[1-9][0-9]*)";
+const IDENTIFIERS = "[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*";
+const VERSION = new RegExp(
+  `^v?${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-(${IDENTIFIERS}))?(?:\\+${IDENTIFIERS})?$`,
+);
+const DIGITS = /^[0-9]+$/;
+const INT64_MAX = 2n ** 63n - 1n;
+
+function parseVersion(text: string): Version | undefined {
+  const match = VERSION.exec(text);
+  if (match === null) return undefined;
+  const numbers = match.slice(1, 4).map(BigInt);
+  const preRelease = match[4]?.split(".") ?? [];
+  const hasLeadingZero = (identifier: string): boolean =>
+    identifier.length > 1 && identifier.startsWith("0") && DIGITS.test(identifier);
+  const isValid = numbers.every((n) => n <= INT64_MAX) && !preRelease.some(hasLeadingZero);
+  return isValid ? { numbers, preRelease } : undefined;
+}
+
+function versionOf(term: Parameters<typeof asString>[0]): Version {
+  const version = parseVersion(asString(term));
+  if (version === undefined) throw new BuiltinError("not a semantic version");
+  return version;
+}
+
+function compareVersions(a: Version, b: Version): number {
+  for (let index = 0; index < 3; index += 1) {
+    const order = compare(a.numbers[index]!, b.numbers[index]!);
+    if (order !== 0) return order;
+  }
+  // A pre-release comes before the release.
+  if (a.preRelease.length === 0 || b.preRelease.length === 0) {
+    return (
+      compare(b.preRelease.length, a.preRelease.length) && (a.preRelease.length === 0 ? 1 : -1)
+    );
+  }
+  const length = Math.min(a.preRelease.length, b.preRelease.length);
+  for (let index = 0; index < length; index += 1) {
+    const order = compareIdentifiers(a.preRelease[index]!, b.preRelease[index]!);
+    if (order !== 0) return order;
+  }
+  return compare(a.preRelease.length, b.preRelease.length);
+}
+
+/** Numbers come before words. */
+function compareIdentifiers(a: string, b: string): number {
+  const isNumberA = DIGITS.test(a);
+  const isNumberB = DIGITS.test(b);
+  if (isNumberA !== isNumberB) return isNumberA ? -1 : 1;
+  return isNumberA ? compare(clamped(a), clamped(b)) : compare(a, b);
+}
+
+/** Go reads what exceeds 64 bits as the greatest number of 64 bits. */
+function clamped(digits: string): bigint {
+  const value = BigInt(digits);
+  return value > INT64_MAX ? INT64_MAX : value;
+}
+
+function compare<T extends bigint | number | string>(a: T, b: T): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

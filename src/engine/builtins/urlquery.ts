@@ -1,0 +1,66 @@
+import { compareStrings, type Term, type TermObject, termObject } from "../term-value.ts";
+import { BuiltinError, type BuiltinFamily } from "./builtin.ts";
+import { textOfBytes } from "./bytes.ts";
+import { toJson } from "./json-text.ts";
+import { checkText } from "./limits.ts";
+import { asCollection, asObject, asString } from "./operands.ts";
+
+/** Most parameters of a query, as in Go's net/url. */
+const PARAMETERS_MAX = 10_000;
+
+/** Queries of URLs, escaped as Go's net/url does. */
+export const urlqueryBuiltins: BuiltinFamily = {
+  "urlquery.encode": ([text]) => checkText(escapeQuery(asString(text))),
+  "urlquery.decode": ([text]) => unescapeQuery(asString(text)),
+  "urlquery.encode_object": ([object]) => checkText(encodeObject(asObject(object))),
+  "urlquery.decode_object": ([text]) => decodeObject(asString(text)),
+};
+
+function escapeQuery(text: string): string {
+  return encodeURIComponent(text.toWellFormed())
+    .replace(/[!*'()]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replaceAll("%20", "+");
+}
+
+function unescapeQuery(text: string): string {
+  if (/%(?![0-9a-fA-F]{2})/.test(text)) throw new BuiltinError("invalid URL escape");
+  if (!/[%+]/.test(text)) return text;
+  const latin1 = Buffer.from(text.replaceAll("+", " "))
+    .toString("latin1")
+    .replace(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return textOfBytes(Buffer.from(latin1, "latin1"));
+}
+
+function encodeObject(object: TermObject): string {
+  return object
+    .entries()
+    .map(([key, value]) => ({ key: typeof key === "string" ? key : toJson(key), value }))
+    .sort((a, b) => compareStrings(a.key, b.key))
+    .flatMap(({ key, value }) => valuesOf(value).map((text) => pair(key, text)))
+    .join("&");
+}
+
+function valuesOf(value: Term): string[] {
+  return typeof value === "string" ? [value] : asCollection(value).map(asString);
+}
+
+function pair(key: string, value: string): string {
+  return `${escapeQuery(key)}=${escapeQuery(value)}`;
+}
+
+function decodeObject(query: string): TermObject {
+  const parameters = query.split("&");
+  if (parameters.length > PARAMETERS_MAX) throw new BuiltinError("too many parameters");
+  if (query.includes(";")) throw new BuiltinError("semicolon in query");
+  const values = new Map<string, string[]>();
+  for (const parameter of parameters) {
+    if (parameter === "") continue;
+    const equals = parameter.indexOf("=");
+    const key = unescapeQuery(equals < 0 ? parameter : parameter.slice(0, equals));
+    const value = equals < 0 ? "" : unescapeQuery(parameter.slice(equals + 1));
+    const list = values.get(key);
+    if (list === undefined) values.set(key, [value]);
+    else list.push(value);
+  }
+  return termObject(values);
+}
