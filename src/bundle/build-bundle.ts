@@ -1,0 +1,169 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { glob, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { Create } from "typebox/value";
+import { chooseEntrypoints } from "./choose-entrypoints.ts";
+import { writeDurably } from "./last-good.ts";
+import { readManifest } from "./manifest.ts";
+import { bundleOptionsSchema } from "./options.ts";
+import { packBundle } from "./pack-bundle.ts";
+import { readBundle } from "./read-bundle.ts";
+import { outlineRego, type RegoOutline } from "./rego-outline.ts";
+import { casesFile, readCases } from "./self-test-cases.ts";
+
+/** What to build. */
+export interface BundleBuild {
+  /** Folder with Rego modules, data files and perhaps a `.manifest` and `postern/cases.json`. */
+  readonly source: string;
+  /** The bundle file; its folder is made if needed. */
+  readonly output: string;
+  /** Path of what decides. Without it: the manifest's, `<package>/decision`, or the package. */
+  readonly entrypoint?: string | undefined;
+  /** Without it: the manifest's, or a digest of the sources. */
+  readonly revision?: string | undefined;
+  /** The Rego is in OPA's v0 language. */
+  readonly isV0?: boolean | undefined;
+}
+
+/** What was built. */
+export interface BuiltBundle {
+  readonly output: string;
+  readonly entrypoint: string;
+  readonly revision: string;
+  readonly bytes: number;
+}
+
+/** The bundle could not be built; the message is for the author of its sources. */
+export class BundleBuildError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "BundleBuildError";
+  }
+}
+
+const REVISION_DIGITS = 12;
+const TEST_SUFFIX = "_test.rego";
+const SOURCE_PATTERNS = ["**/*.rego", "**/data.{json,yaml,yml}", ".manifest", casesFile];
+
+/**
+ * Compiles a folder with the real `opa build`, at `-O 0`: higher levels panic on some policies and
+ * fold away data that the host provides later. Runs inside the folder, since `opa` writes the path
+ * it is given into the bundle. The same sources give the same bytes. Throws `BundleBuildError`.
+ */
+export async function buildBundle(build: BundleBuild): Promise<BuiltBundle> {
+  const sources = await readSources(build.source);
+  const manifest = asBuildError(() => readManifest(sources.get(".manifest")?.toString()));
+  const cases = sources.get(casesFile);
+  if (cases !== undefined) asBuildError(() => readCases(cases));
+  const wanted = build.entrypoint ?? manifest.postern.entrypoint;
+  const entrypoint = wanted ?? findEntrypoint(outlinesOf(sources));
+  const revision = build.revision ?? (manifest.revision || digestOf(sources, entrypoint));
+
+  const folder = await mkdtemp(join(tmpdir(), "postern-build-"));
+  try {
+    const compiled = join(folder, "bundle.tar.gz");
+    await runOpa(build, [
+      ...["build", "--target", "wasm", "--optimize", "0", "--bundle", "."],
+      ...["--ignore", `*${TEST_SUFFIX}`, "--entrypoint", entrypoint, "--revision", revision],
+      ...(build.isV0 === true ? ["--v0-compatible"] : []),
+      ...["--output", compiled],
+    ]);
+    const added = new Map(cases === undefined ? [] : [[casesFile, cases]]);
+    const bytes = await packBundle(await readFile(compiled), added);
+    await checkBuilt(bytes);
+    const output = resolve(build.output);
+    await mkdir(dirname(output), { recursive: true });
+    await writeDurably(dirname(output), output, bytes);
+    return { output: build.output, entrypoint, revision, bytes: bytes.length };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** What a server would refuse is better refused where it is made. */
+async function checkBuilt(bytes: Uint8Array): Promise<void> {
+  try {
+    const { manifest, outlines } = await readBundle(bytes, Create(bundleOptionsSchema));
+    chooseEntrypoints({
+      available: new Map(manifest.entrypoints.map((path, index) => [path, index])),
+      declared: manifest.entrypoints,
+      wanted: manifest.postern.entrypoint,
+      outlines,
+    });
+  } catch (error) {
+    throw new BundleBuildError(`the built bundle would be refused: ${(error as Error).message}`);
+  }
+}
+
+/** The files that `opa build` reads, and the cases, by path in the order of their names. */
+async function readSources(source: string): Promise<Map<string, Buffer>> {
+  const names: string[] = [];
+  for await (const name of glob(SOURCE_PATTERNS, { cwd: source })) names.push(name);
+  const built = names.filter((name) => !name.endsWith(TEST_SUFFIX)).sort();
+  const sources = new Map<string, Buffer>();
+  for (const name of built) sources.set(name, await readFile(join(source, name)));
+  if (!built.some((name) => name.endsWith(".rego"))) {
+    throw new BundleBuildError(`${source}: there is no Rego module (*.rego) in this folder`);
+  }
+  return sources;
+}
+
+function outlinesOf(sources: ReadonlyMap<string, Buffer>): RegoOutline[] {
+  return [...sources]
+    .filter(([name]) => name.endsWith(".rego"))
+    .map(([, bytes]) => outlineRego(bytes.toString()));
+}
+
+/** Whole packages, so that no `deny` beside an `allow` is compiled away. */
+function findEntrypoint(outlines: readonly RegoOutline[]): string {
+  const packagesWith = (rule: string): string[] => [
+    ...new Set(
+      outlines
+        .filter((outline) => outline.rules.has(`${outline.package}/${rule}`))
+        .map((outline) => outline.package),
+    ),
+  ];
+  const deciding = packagesWith("decision").map((path) => `${path}/decision`);
+  const found = deciding.length > 0 ? deciding : packagesWith("allow");
+  if (found.length === 1) return found[0]!;
+  const why =
+    found.length === 0 ? "no package defines decision or allow" : `${found.join(" and ")} decide`;
+  throw new BundleBuildError(`${why}: say which entrypoint to take`);
+}
+
+function digestOf(sources: ReadonlyMap<string, Buffer>, entrypoint: string): string {
+  const hash = createHash("sha256").update(`${entrypoint}\0`);
+  for (const [name, bytes] of sources) hash.update(`${name}\0${bytes.length}\0`).update(bytes);
+  return hash.digest("hex").slice(0, REVISION_DIGITS);
+}
+
+function runOpa(build: BundleBuild, args: readonly string[]): Promise<void> {
+  const child = spawn("opa", args, { cwd: build.source, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text) => (output += text));
+  child.stderr.setEncoding("utf8").on("data", (text) => (output += text));
+  return new Promise((done, fail) => {
+    child.on("error", (error) => {
+      const isAbsent = (error as NodeJS.ErrnoException).code === "ENOENT";
+      const text = isAbsent
+        ? "opa is not on the PATH; install it with " +
+          "`go install github.com/open-policy-agent/opa@v1.22.2`, or from openpolicyagent.org"
+        : `opa can't be started: ${error.message}`;
+      fail(new BundleBuildError(text, error));
+    });
+    child.on("close", (status) => {
+      if (status === 0) done();
+      else fail(new BundleBuildError(`${build.source}: opa build refuses it:\n${output.trim()}`));
+    });
+  });
+}
+
+function asBuildError<Result>(step: () => Result): Result {
+  try {
+    return step();
+  } catch (error) {
+    throw new BundleBuildError((error as Error).message, error);
+  }
+}
