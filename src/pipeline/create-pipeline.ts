@@ -1,0 +1,154 @@
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Meter } from "../base/meter.ts";
+import type { ActivePolicies } from "../bundle/active-policy.ts";
+import type { PermissionSets, SetQuery } from "../cache/permission-sets.ts";
+import { type Decision, type DecisionFrame, deny } from "../decision/decision.ts";
+import { PdpError } from "../decision/error.ts";
+import type { PermissionSet } from "../decision/permission-set.ts";
+import type { AccessRequest } from "../decision/request.ts";
+import { decideBatch } from "./batch.ts";
+import { createDecide, statusRefusal } from "./decide.ts";
+import { createDecisionCounter } from "./decision-counter.ts";
+import { effectiveSet } from "./effective.ts";
+import { createFailureLog } from "./failure-log.ts";
+import type { Instant } from "./local-time.ts";
+import type { PipelineOptions } from "./options.ts";
+import type { CallContext, MfaAnswer, PermissionSetQuery, Pipeline } from "./pipeline.ts";
+import { createQuestions, type Question, withoutEvidence } from "./question.ts";
+
+/** What the pipeline is made of. */
+export interface PipelineDeps {
+  readonly policies: ActivePolicies;
+  readonly permissionSets: PermissionSets;
+  readonly clock: Clock;
+  /** Makes decision ids. */
+  readonly createId: () => string;
+  readonly meter: Meter;
+  readonly logger: Logger;
+  readonly options: PipelineOptions;
+}
+
+/** The stages of one decision. Between `refuse` and `decide` the permission set is read. */
+interface Stages {
+  /** Trust, the policy in force, the instant. */
+  ask(request: AccessRequest, call: CallContext, now: Instant): Question;
+  /** What is denied without a permission set: a permission that the catalogue does not have. */
+  refuse(question: Question): Decision | undefined;
+  setQuery(question: Question, call: CallContext): SetQuery;
+  /** Status, activation, evaluation, MFA, reason. */
+  decide(question: Question, set: PermissionSet): Decision;
+}
+
+/** Makes the pipeline. Throws for options that can't hold, such as an unknown time zone. */
+export function createPipeline(deps: PipelineDeps): Pipeline {
+  const { clock, permissionSets } = deps;
+  const questions = createQuestions(deps);
+  const stages = createStages(deps, questions.ask);
+  const count = createDecisionCounter(deps.meter);
+
+  function counted(decision: Decision): Decision {
+    count(decision);
+    return decision;
+  }
+
+  function check(request: AccessRequest, call: CallContext): Decision | Promise<Decision> {
+    const question = stages.ask(request, call, questions.now());
+    const refusal = stages.refuse(question);
+    if (refusal !== undefined) return counted(refusal);
+    const set = permissionSets.get(stages.setQuery(question, call));
+    if (!(set instanceof Promise)) return counted(stages.decide(question, set));
+    return set.then((arrived) => counted(stages.decide(question, arrived)));
+  }
+
+  async function checkBatch(requests: readonly AccessRequest[], call: CallContext) {
+    const now = questions.now();
+    const results = await decideBatch(
+      requests,
+      {
+        ask: (request) => {
+          const question = stages.ask(request, call, now);
+          return stages.refuse(question) ?? question;
+        },
+        setQuery: (question) => stages.setQuery(question, call),
+        decide: stages.decide,
+      },
+      { permissionSets, clock, deadline: call.deadline },
+    );
+    for (const result of results) if (!(result instanceof PdpError)) count(result);
+    return results;
+  }
+
+  function mfaRequired(request: AccessRequest, call: CallContext): MfaAnswer | Promise<MfaAnswer> {
+    const question = stages.ask(request, call, questions.now());
+    const refusal = stages.refuse(question);
+    if (refusal !== undefined) return mfaAnswer(question, refusal, false);
+    const answer = (set: PermissionSet): MfaAnswer => {
+      const decision = stages.decide(question, set);
+      const rests =
+        decision.allowed &&
+        question.mfaFresh &&
+        !stages.decide(withoutEvidence(question), set).allowed;
+      return mfaAnswer(question, decision, rests);
+    };
+    const set = permissionSets.get(stages.setQuery(question, call));
+    return set instanceof Promise ? set.then(answer) : answer(set);
+  }
+
+  async function permissionSet(query: PermissionSetQuery, call: CallContext) {
+    const { subject, consistency } = query;
+    questions.authenticate(subject.id, call);
+    const { application, catalogue } = questions.policyOf(query.application);
+    const { deadline } = call;
+    const set = await permissionSets.get({
+      application,
+      subjectId: subject.id,
+      consistency,
+      deadline,
+    });
+    const refusal = statusRefusal(subject.type, questions.settingsOf(application), set);
+    if (refusal === "unknown_subject") {
+      const message = `subject.id: no ${subject.type} of this id is known`;
+      throw new PdpError("not-found", message, { field: "subject.id" });
+    }
+    return effectiveSet(set, catalogue, clock.wallMs());
+  }
+
+  return { check, checkBatch, mfaRequired, permissionSet };
+}
+
+function createStages(deps: PipelineDeps, ask: Stages["ask"]): Stages {
+  const decide = createDecide(createFailureLog(deps.logger, deps.clock));
+
+  function frameOf({ active }: Question, generation: number): DecisionFrame {
+    const { application, revision } = active;
+    return { decisionId: deps.createId(), application, revision, generation };
+  }
+
+  return {
+    ask,
+    refuse(question) {
+      const { active, permission, request } = question;
+      const { catalogue } = active;
+      if (catalogue === undefined || catalogue.permissions.has(permission)) return undefined;
+      const { resource, action } = request;
+      return deny(frameOf(question, 0), `unknown:${resource.type}:${action.name}`);
+    },
+    setQuery: ({ active, request }, call) => ({
+      application: active.application,
+      subjectId: request.subject.id,
+      consistency: request.consistency,
+      deadline: call.deadline,
+    }),
+    decide: (question, set) => decide(question, set, frameOf(question, set.generation)),
+  };
+}
+
+function mfaAnswer(question: Question, decision: Decision, satisfied: boolean): MfaAnswer {
+  return {
+    required: decision.mfaRequired || satisfied,
+    satisfied,
+    reason: decision.reason,
+    maxAgeSeconds: question.settings.mfaMaxAgeSeconds,
+  };
+}
