@@ -52,7 +52,7 @@ const limitProperties = {
     description: "Memory that one application's policy may use, in bytes; whole pages of 64 KiB.",
     default: 512 * MiB,
     minimum: 4 * MiB,
-    maximum: 4096 * MiB - WASM_PAGE_BYTES,
+    maximum: 1024 * MiB,
     multipleOf: WASM_PAGE_BYTES,
     reason: "Holds the largest base document, and stops a policy that allocates without end.",
   }),
