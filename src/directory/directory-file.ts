@@ -29,7 +29,7 @@ export const restrictionsSchema = Type.Object(
     authentication: Type.Optional(Type.Enum(["mtls"])),
   },
   {
-    additionalProperties: Type.Union([Type.Number(), Type.Boolean(), Type.String()]),
+    additionalProperties: Type.Unknown(),
     maxProperties: 64,
   },
 );

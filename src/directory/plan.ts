@@ -7,6 +7,8 @@ export interface PlanItem {
   readonly application: string | undefined;
   /** Subject id, role name, group, or `<subject> role:<name>` / `<subject> <pattern>`. */
   readonly name: string;
+  /** Whose permission set alone it touches; `undefined` for roles and mappings. */
+  readonly subject: string | undefined;
   /** What differs, one readable phrase each: `groups: + a, - b`. */
   readonly details: readonly string[];
 }
@@ -32,7 +34,17 @@ export function renderPlan(plan: Plan): string {
     for (const detail of item.details) lines.push(`    ${detail}`);
   }
   lines.push(summary(plan));
-  return `${lines.join("\n")}\n`;
+  return `${lines.map(escapeControls).join("\n")}\n`;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it finds
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/g;
+
+/** A description with a line break in it must not look like a line of the plan. */
+function escapeControls(line: string): string {
+  return line.replace(CONTROLS, (control) => {
+    return `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
 }
 
 function summary(plan: Plan): string {

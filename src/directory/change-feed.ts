@@ -1,0 +1,95 @@
+import type { Logger } from "../base/logger.ts";
+import { readChanges } from "./commit.ts";
+import type { DirectoryChange } from "./directory.ts";
+import type { Store } from "./store.ts";
+
+/** Announces committed changes, whichever process made them. */
+export interface ChangeFeed {
+  watch(listener: (change: DirectoryChange) => void): () => void;
+  /** Looks now, and resolves when everything committed before the call is announced. */
+  poll(): Promise<void>;
+  close(): void;
+}
+
+/** Calls `run` every `intervalMs` until the function it gives is called. */
+export type Repeat = (run: () => void, intervalMs: number) => () => void;
+
+/** The event loop's own timer; does not keep the process alive. */
+export const repeatWithTimer: Repeat = (run, intervalMs) => {
+  const timer = setInterval(run, intervalMs);
+  timer.unref();
+  return () => clearInterval(timer);
+};
+
+/** Starts a feed of what is committed after `generation`. */
+export function createChangeFeed(deps: {
+  readonly store: Store;
+  readonly generation: number;
+  readonly pollIntervalMs: number;
+  readonly repeat: Repeat;
+  readonly logger: Logger;
+  /** Told when looking begins to fail, and when it succeeds again. */
+  readonly report: (isReadable: boolean) => void;
+}): ChangeFeed {
+  const listeners = new Set<(change: DirectoryChange) => void>();
+  let announced = deps.generation;
+  let running: Promise<void> | undefined;
+  let isClosed = false;
+  let isReadable = true;
+
+  const look = async (): Promise<void> => {
+    try {
+      const changes = await deps.store.read((transaction) => readChanges(transaction, announced));
+      if (isClosed) return;
+      for (const change of changes) announce(change);
+      setReadable(true);
+    } catch (error) {
+      if (isClosed) return;
+      if (isReadable) deps.logger.error({ error }, "The directory can't be read; trying on.");
+      setReadable(false);
+    }
+  };
+  const setReadable = (now: boolean): void => {
+    if (now === isReadable) return;
+    isReadable = now;
+    deps.report(now);
+  };
+  const announce = (change: DirectoryChange): void => {
+    announced = change.generation;
+    for (const listener of [...listeners]) {
+      try {
+        listener(change);
+      } catch (error) {
+        // One listener's fault must not keep a revocation from the others.
+        deps.logger.error({ error }, "A listener failed to take a directory change.");
+      }
+    }
+  };
+  const start = (): Promise<void> => {
+    running = look().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  const stop = deps.repeat(() => {
+    if (running === undefined) start();
+  }, deps.pollIntervalMs);
+
+  return {
+    watch(listener) {
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+      };
+    },
+    async poll() {
+      // A look that is under way may have read before the commit.
+      await running;
+      await (running ?? start());
+    },
+    close() {
+      isClosed = true;
+      stop();
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import type { DirectoryChange } from "./directory.ts";
+import { parseJson } from "./records.ts";
+import type { TableTransaction } from "./store.ts";
+
+/** Changes remembered for who looks later; who is further behind is told "all". */
+const CHANGES_KEPT = 10_000;
+/** Above it, forgetting everything is cheaper than naming everybody. */
+const SUBJECTS_NAMED_MAX = 10_000;
+
+/** What a transaction touched. */
+export interface Touched {
+  readonly subjects: "all" | ReadonlySet<string>;
+  /** Applications whose roles, mappings or catalogue changed. */
+  readonly models: Iterable<string>;
+}
+
+/** Takes the next generation for what the transaction did. Its last step before the commit. */
+export async function takeGeneration(
+  transaction: TableTransaction,
+  touched: Touched,
+): Promise<number> {
+  const { generation } = await transaction
+    .updateTable("state")
+    .set((state) => ({ generation: state("generation", "+", 1) }))
+    .returning("generation")
+    .executeTakeFirstOrThrow();
+  for (const name of touched.models) {
+    await transaction
+      .updateTable("applications")
+      .set({ model_generation: generation })
+      .where("name", "=", name)
+      .execute();
+  }
+  const { subjects } = touched;
+  const areNamed = subjects !== "all" && subjects.size <= SUBJECTS_NAMED_MAX;
+  await transaction
+    .insertInto("changes")
+    .values({ generation, subjects: areNamed ? JSON.stringify([...subjects]) : null })
+    .execute();
+  await transaction
+    .deleteFrom("changes")
+    .where("generation", "<=", generation - CHANGES_KEPT)
+    .execute();
+  return generation;
+}
+
+/** The newest committed generation. */
+export async function readGeneration(transaction: TableTransaction): Promise<number> {
+  const state = await transaction
+    .selectFrom("state")
+    .select("generation")
+    .executeTakeFirstOrThrow();
+  return state.generation;
+}
+
+/**
+ * The changes after a generation, in order; one for "all" where some are no longer remembered, or
+ * where the directory is older than `after`: somebody put a copy of it back.
+ */
+export async function readChanges(
+  transaction: TableTransaction,
+  after: number,
+): Promise<readonly DirectoryChange[]> {
+  const generation = await readGeneration(transaction);
+  if (generation === after) return [];
+  const rows = await transaction
+    .selectFrom("changes")
+    .selectAll()
+    .where("generation", ">", after)
+    .orderBy("generation")
+    .execute();
+  if (rows.length !== generation - after) return [{ generation, subjects: "all" }];
+  return rows.map((row) => ({
+    generation: row.generation,
+    subjects: row.subjects === null ? "all" : (parseJson(row.subjects) as readonly string[]),
+  }));
+}

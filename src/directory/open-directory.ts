@@ -1,0 +1,173 @@
+import type { Clock } from "../base/clock.ts";
+import { type Deadline, remainingMs } from "../base/deadline.ts";
+import type { Health } from "../base/health.ts";
+import type { Logger } from "../base/logger.ts";
+import { PdpError } from "../decision/error.ts";
+import type { PermissionSet } from "../decision/permission-set.ts";
+import { applyFile } from "./apply-file.ts";
+import type { CatalogueDefinition } from "./catalogue-file.ts";
+import { type ChangeFeed, createChangeFeed, type Repeat, repeatWithTimer } from "./change-feed.ts";
+import { checkFile } from "./check-file.ts";
+import { readGeneration, takeGeneration } from "./commit.ts";
+import type { ApplyOptions, Directory, DirectoryText } from "./directory.ts";
+import { TooManyGrants } from "./expand-grants.ts";
+import { loadCatalogues } from "./load-catalogues.ts";
+import type { DirectoryOptions } from "./options.ts";
+import type { Plan, PlanItem } from "./plan.ts";
+import { readDirectoryText } from "./read-directory-text.ts";
+import { createResolver } from "./resolve.ts";
+import { readDirectoryFile } from "./show.ts";
+import { openStore, type Store } from "./store.ts";
+import { syncCatalogues } from "./sync-catalogues.ts";
+
+/** What a directory is made of. */
+export interface DirectoryDeps {
+  readonly options: DirectoryOptions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly health: Health;
+  /** What a subject that the directory doesn't know gets in an application. */
+  readonly unknownSubjects: (application: string) => "deny" | "default-roles";
+  /** For tests; the event loop's timer unless given. */
+  readonly repeat?: Repeat;
+}
+
+/**
+ * Opens the directory: reads the catalogues, brings schema and system roles up to date, applies
+ * the examples asked for. Throws `PdpError` for files with mistakes and databases that can't be
+ * used.
+ */
+export async function openDirectory(deps: DirectoryDeps): Promise<Directory> {
+  const { options, logger } = deps;
+  const definitions = await loadCatalogues(options.cataloguesFolder, options.fileBytesMax);
+  const store = await openStore(options);
+  try {
+    await syncCatalogues(store, definitions, logger);
+    const generation = await store.read(readGeneration);
+    const feed = createChangeFeed({
+      store,
+      generation,
+      pollIntervalMs: options.pollIntervalMs,
+      repeat: deps.repeat ?? repeatWithTimer,
+      logger,
+      report: (isReadable) => report(deps.health, isReadable),
+    });
+    const directory = createDirectory(deps, { store, feed, definitions });
+    await applyExamples(directory, deps);
+    deps.health.set("directory", "ok");
+    return directory;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly store: Store;
+  readonly feed: ChangeFeed;
+  readonly definitions: ReadonlyMap<string, CatalogueDefinition>;
+}
+
+function createDirectory(deps: DirectoryDeps, { store, feed, definitions }: Parts): Directory {
+  const { clock, options } = deps;
+  const resolve = createResolver({
+    hasCatalogue: (application) => definitions.has(application),
+    unknownSubjects: deps.unknownSubjects,
+    grantsMax: options.grantsMax,
+  });
+  return {
+    catalogues: new Map([...definitions].map(([name, { catalogue }]) => [name, catalogue])),
+    resolve(application, subjectId, deadline): Promise<PermissionSet> {
+      const nowMs = clock.wallMs();
+      const query = { application, subjectId, nowMs };
+      return within(deadline, clock, () =>
+        store.read((transaction) => resolve(transaction, query)).catch(explainResolve),
+      );
+    },
+    generation: (deadline) => within(deadline, clock, () => store.read(readGeneration)),
+    async apply(file, applyOptions) {
+      const plan = await apply(file, applyOptions, { store, definitions, options });
+      // Who asked for the change sees it announced before the answer.
+      if (!plan.dryRun) await feed.poll();
+      return plan;
+    },
+    show: () => store.read((transaction) => readDirectoryFile(transaction, definitions.keys())),
+    watch: (listener) => feed.watch(listener),
+    async close() {
+      feed.close();
+      await store.close();
+    },
+  };
+}
+
+async function apply(
+  file: DirectoryText,
+  { dryRun }: ApplyOptions,
+  parts: Pick<Parts, "store" | "definitions"> & { readonly options: DirectoryOptions },
+): Promise<Plan> {
+  const checked = checkFile(file, parts.definitions);
+  checked.problems.throwIfAny();
+  const run = dryRun ? parts.store.tryOut : parts.store.write;
+  return run(async (transaction) => {
+    const items = await applyFile(transaction, checked, parts.options);
+    const generation =
+      dryRun || items.length === 0
+        ? await readGeneration(transaction)
+        : await takeGeneration(transaction, touchedBy(items));
+    return { items, warnings: checked.problems.warnings, dryRun, generation };
+  });
+}
+
+function touchedBy(items: readonly PlanItem[]) {
+  const models = new Set<string>();
+  const subjects = new Set<string>();
+  for (const { kind, application, subject } of items) {
+    if (subject !== undefined) subjects.add(subject);
+    else if (kind !== "subject" && application !== undefined) models.add(application);
+  }
+  return { models, subjects: models.size > 0 ? ("all" as const) : subjects };
+}
+
+async function applyExamples(directory: Directory, { options, logger }: DirectoryDeps) {
+  for (const path of options.examples) {
+    const file = await readDirectoryText(path, options.fileBytesMax);
+    const { items, generation } = await directory.apply(file, { dryRun: false });
+    logger.info(
+      { file: path, changes: items.length, generation },
+      "Example subjects are loaded; remove them from the configuration for real use.",
+    );
+  }
+}
+
+function explainResolve(error: unknown): never {
+  if (!(error instanceof TooManyGrants)) throw error;
+  throw new PdpError("resource-exhausted", "the subject has more grants than a set may have", {
+    cause: error,
+  });
+}
+
+function report(health: Health, isReadable: boolean): void {
+  if (isReadable) health.set("directory", "ok");
+  else health.set("directory", "failing", "can't be read; cached sets serve until they expire");
+}
+
+/** Longest time a timer of the event loop can be set to. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** What `start` gives, unless the deadline passes first. Work once started goes on: it is cheap. */
+function within<T>(deadline: Deadline, clock: Clock, start: () => Promise<T>): Promise<T> {
+  const leftMs = remainingMs(clock, deadline);
+  if (leftMs === Number.POSITIVE_INFINITY) return start();
+  return new Promise((resolve, reject) => {
+    const expire = (): void =>
+      reject(new PdpError("deadline-exceeded", "the directory did not answer in time"));
+    if (leftMs === 0) {
+      expire();
+      return;
+    }
+    const timer = setTimeout(expire, Math.min(leftMs, TIMER_MS_MAX));
+    start()
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer));
+  });
+}
