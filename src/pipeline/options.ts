@@ -16,9 +16,19 @@ export const weekdays = [
   "Saturday",
 ] as const;
 
+const weekdaySchema = Type.Union([
+  Type.Literal(weekdays[0]),
+  Type.Literal(weekdays[1]),
+  Type.Literal(weekdays[2]),
+  Type.Literal(weekdays[3]),
+  Type.Literal(weekdays[4]),
+  Type.Literal(weekdays[5]),
+  Type.Literal(weekdays[6]),
+]);
+
 const businessHoursSchema = Type.Object(
   {
-    days: Type.Array(Type.Union(weekdays.map((day) => Type.Literal(day))), {
+    days: Type.Array(weekdaySchema, {
       description: "Weekdays on which business is done, in the application's zone.",
       default: ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"],
       minItems: 1,
