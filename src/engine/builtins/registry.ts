@@ -11,6 +11,7 @@ import { jsonMarshalBuiltins } from "./json-marshal.ts";
 import { numberBuiltins } from "./numbers.ts";
 import { objectSubsetBuiltins } from "./object-subset.ts";
 import { semverBuiltins } from "./semver.ts";
+import { sprintfBuiltins } from "./sprintf.ts";
 import { stringBuiltins } from "./strings.ts";
 import { unitBuiltins } from "./units.ts";
 import { urlqueryBuiltins } from "./urlquery.ts";
@@ -33,6 +34,7 @@ const families: readonly BuiltinFamily[] = [
   numberBuiltins,
   objectSubsetBuiltins,
   semverBuiltins,
+  sprintfBuiltins,
   stringBuiltins,
   unitBuiltins,
   urlqueryBuiltins,
