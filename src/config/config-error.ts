@@ -11,11 +11,14 @@ export interface ConfigProblem {
 /** The configuration can't be used; says everything that is wrong with it at once. */
 export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[];
+  /** There was nothing to check: the file could not be read. */
+  readonly isUnreadable: boolean;
 
-  constructor(problems: readonly ConfigProblem[]) {
-    super(problems.map(formatProblem).join("\n"));
+  constructor(problems: readonly ConfigProblem[], unreadable?: { readonly cause: unknown }) {
+    super(problems.map(formatProblem).join("\n"), unreadable);
     this.name = "ConfigError";
     this.problems = problems;
+    this.isUnreadable = unreadable !== undefined;
   }
 }
 

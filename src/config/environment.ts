@@ -96,7 +96,7 @@ function isServiceLink(variable: string, text: string): boolean {
 /** Text options take the variable as it is; all others read it as YAML, so `[a, b]` is a list. */
 function nodeFor(schema: OptionSchema, text: string): Override["node"] | string {
   if (schema.type === "string") return new Scalar(text);
-  const document = parseDocument(text, { logLevel: "error" });
+  const document = parseDocument(text, { logLevel: "error", uniqueKeys: false });
   const [error] = [...document.errors, ...document.warnings];
   if (error !== undefined) return `not readable as YAML: ${error.message.split("\n")[0]}`;
   const { contents } = document;

@@ -89,7 +89,7 @@ const refused: readonly [what: string, yaml: string, ...problems: string[]][] = 
   ],
   ["an alias", "cache: &a { ttl_ms: 5 }\nbundle: *a", "p.yaml:2:9: bundle: an alias is not valid;"],
   ["a key that is no text", "cache: { 5: 5 }", "p.yaml:1:10: cache: 5 is not valid as a key;"],
-  ["a key twice", "cache: {}\ncache: {}\n", "p.yaml:2:1: Map keys must be unique"],
+  ["a key twice", "cache: {}\ncache: {}\n", 'p.yaml:2:1: the key "cache" is given twice'],
   ["what is not YAML", "cache: {\n", "p.yaml:2:1: "],
   ["a second document", "cache: {}\n---\ncache: {}\n", "p.yaml:2:1: "],
   [
@@ -135,10 +135,16 @@ describe("loadConfig()", () => {
     const folder = mkdtempSync(join(tmpdir(), "postern-config-"));
     const file = join(folder, "c.yaml");
     expect(() => loadConfig({ file, env: {} })).toThrow(/c\.yaml: can't read .* ENOENT/);
-    writeFileSync(file, `# ${"x".repeat(1_048_576)}`);
-    expect(() => loadConfig({ file, env: {} })).toThrow("expected at most 1048576");
+    writeFileSync(file, `# ${"x".repeat(262_144)}`);
+    expect(() => loadConfig({ file, env: {} })).toThrow("expected at most 262144");
     writeFileSync(file, Buffer.from([0x23, 0xff, 0x0a]));
     expect(() => loadConfig({ file, env: {} })).toThrow("it is not UTF-8");
+  });
+
+  it("survives a file that is nested without end", () => {
+    const found = problemsOf("[".repeat(20_000));
+    expect(found.length).toBeGreaterThan(0);
+    expect(found[0]).toMatch(/^p\.yaml:1:\d+: is nested too deep$/);
   });
 
   it("says at most 50 problems", () => {

@@ -1,13 +1,13 @@
 import { readFileSync, statSync } from "node:fs";
 import { LineCounter, parseDocument } from "yaml";
-import { MiB } from "../base/sizes.ts";
+import { KiB } from "../base/sizes.ts";
 import { type Config, configSchema } from "./config.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 import { findContradictions } from "./contradictions.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
 import { type Origins, readOptions } from "./read-options.ts";
 
-const FILE_BYTES_MAX = MiB;
+const FILE_BYTES_MAX = 256 * KiB;
 const PROBLEMS_MAX = 50;
 
 /** Where the configuration comes from. */
@@ -38,11 +38,19 @@ export function parseConfig(source: {
 }): LoadedConfig {
   const { text, fileName, env } = source;
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, logLevel: "error" });
+  // Keys given twice are found while reading: the library's own check is quadratic.
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    logLevel: "error",
+    uniqueKeys: false,
+  });
   const syntax = [...document.errors, ...document.warnings].map((error): ConfigProblem => {
     const { line, col } = lines.linePos(error.pos[0]);
-    const [what] = error.message.split(/ at line \d|\n/, 1);
-    return { at: `${fileName}:${line}:${col}`, path: "", message: what ?? "not YAML" };
+    // The parser is recursive, and reports its overflowing stack once per level.
+    const isTooDeep = error.message.includes("call stack");
+    const [what = ""] = error.message.split(/ at line \d|\n/, 1);
+    const message = isTooDeep ? "is nested too deep" : what;
+    return { at: `${fileName}:${line}:${col}`, path: "", message };
   });
   refuseIfAny(syntax);
 
@@ -66,7 +74,7 @@ export function parseConfig(source: {
 
 function readConfigFile(file: string): string {
   const refuse = (message: string, cause?: unknown) =>
-    Object.assign(new ConfigError([{ at: file, path: "", message }]), { cause });
+    new ConfigError([{ at: file, path: "", message }], { cause });
   try {
     const { size } = statSync(file);
     if (size > FILE_BYTES_MAX)

@@ -5,7 +5,10 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   // A third of the letters wrong is a typing mistake; more is another word.
   let bestDistance = Math.max(2, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of candidates) {
-    const distance = editDistance(wanted, candidate.toLowerCase());
+    const other = candidate.toLowerCase();
+    // A name whose unit was left out.
+    const isBeginning = wanted.length > 2 && other.startsWith(`${wanted}_`);
+    const distance = isBeginning ? 1 : editDistance(wanted, other);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;

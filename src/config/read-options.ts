@@ -198,6 +198,8 @@ class OptionsReader {
         this.#wrong(keyPlace, "is not valid as a key", { type: "string" });
         continue;
       }
+      if (members.has(key.value))
+        this.#wrong(keyPlace, `the key ${show(key.value)} is given twice`);
       members.set(key.value, { keyPlace, source: nodeSource(value) });
     }
     return members;

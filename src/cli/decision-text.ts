@@ -1,0 +1,104 @@
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { patternCovers } from "../decision/names.ts";
+import type {
+  CheckResponse,
+  Conditions,
+  GetPermissionSetResponse,
+  GrantedPattern,
+  MfaRequiredResponse,
+} from "../grpc/gen/postern/v1/decision_pb.js";
+import { renderTable } from "./terminal.ts";
+
+const ARROW = " → ";
+
+/** The answer to `check` as lines for people. */
+export function renderDecision(answer: CheckResponse): string {
+  const verdict = answer.allowed === true ? "allow" : "deny ";
+  const policy = `${answer.application}@${answer.revision}`;
+  const first = [verdict, answer.reason, policy, `generation ${answer.generation}`];
+  const details: string[][] = [];
+  if (answer.grant !== undefined) {
+    details.push(["     ", "granted", answer.grant.pattern, answer.grant.path.join(ARROW)]);
+  }
+  for (const { type, properties } of answer.obligations) {
+    details.push(["     ", "obligation", type, JSON.stringify(properties ?? {})]);
+  }
+  return renderTable([first]) + renderTable(details);
+}
+
+/** The answer to `mfa` as a line for people. */
+export function renderMfa(answer: MfaRequiredResponse): string {
+  const limit = `evidence no older than ${answer.maxAgeSeconds} s`;
+  return renderTable([[mfaWord(answer), answer.reason, ...(answer.required ? [limit] : [])]]);
+}
+
+/** Whether MFA stands between the subject and an allow. */
+export function mfaWord({ required, satisfied }: MfaRequiredResponse): string {
+  if (!required) return "not required";
+  return satisfied ? "satisfied" : "required";
+}
+
+/** The answer to `permissions` as lines for people. */
+export function renderPermissionSet(subject: string, set: GetPermissionSetResponse): string {
+  const attributes = Object.entries(set.attributes ?? {}).map(
+    ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
+  const head = [
+    ["subject", `${subject} (${set.status}) in ${set.application}, generation ${set.generation}`],
+    ["roles", listOf(set.roles)],
+    ["groups", listOf(set.groups)],
+    ["attributes", listOf(attributes)],
+    ["valid until", set.validUntil === undefined ? "changed" : instant(set.validUntil)],
+  ];
+  const rows = permissionRows(set);
+  const table = [["PERMISSION", "PATTERN", "GRANTED BY", "CONDITIONS"], ...rows];
+  return `${renderTable(head)}\n${rows.length === 0 ? "no permissions\n" : renderTable(table)}`;
+}
+
+/** One row per permission and path that grants it; then patterns that cover no permission. */
+function permissionRows(set: GetPermissionSetResponse): string[][] {
+  const covering = set.effectivePermissions.flatMap((permission) => {
+    const [resource = "", action = ""] = permission.split(":");
+    return set.patterns
+      .filter(({ pattern }) => patternCovers(pattern, resource, action))
+      .map((granted) => ({ permission, granted }));
+  });
+  const used = new Set(covering.map(({ granted }) => granted));
+  const others = set.patterns
+    .filter((granted) => !used.has(granted))
+    .map((granted) => ({ permission: "-", granted }));
+  return [...covering, ...others].map(({ permission, granted }) => [
+    permission,
+    granted.pattern,
+    granted.path.join(ARROW),
+    conditionsOf(granted),
+  ]);
+}
+
+function conditionsOf({ conditions, limits }: GrantedPattern): string {
+  const texts = conditions === undefined ? [] : conditionTexts(conditions);
+  for (const [name, limit] of Object.entries(limits ?? {})) {
+    texts.push(`${name} ${JSON.stringify(limit)}`);
+  }
+  return listOf(texts);
+}
+
+function conditionTexts(conditions: Conditions): string[] {
+  const { expiresAt, scope, ipWhitelists, authentication, mfa } = conditions;
+  return [
+    ...(expiresAt === undefined ? [] : [`until ${instant(expiresAt)}`]),
+    ...scope.map(({ property, values }) => `${property} in [${values.join(", ")}]`),
+    ...ipWhitelists.map(({ networks }) => `ip in [${networks.join(", ")}]`),
+    ...(authentication === "" ? [] : [`authentication ${authentication}`]),
+    ...(mfa === "" || mfa === "none" ? [] : [`mfa ${mfa}`]),
+  ];
+}
+
+function listOf(texts: readonly string[]): string {
+  return texts.length === 0 ? "-" : texts.join(", ");
+}
+
+function instant(timestamp: Timestamp): string {
+  return timestampDate(timestamp).toISOString().replace(".000Z", "Z");
+}
