@@ -13,6 +13,7 @@ export interface BundleJournal {
   restored(application: string, state: BundleState): void;
   removed(application: string): void;
   copyFailed(application: string, error: unknown): void;
+  copiesUnreadable(error: unknown): void;
 }
 
 /** Makes the journal. */
@@ -47,6 +48,9 @@ export function createBundleJournal(logger: Logger, meter: Meter): BundleJournal
       const message = "The last good copy was not written. A restart depends on the folder.";
       metrics.copyFailures.add(1);
       logger.error({ err: error, application }, message);
+    },
+    copiesUnreadable(error) {
+      logger.error({ err: error }, "Last good copies can't be listed. The folder alone serves.");
     },
   };
 }

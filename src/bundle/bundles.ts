@@ -143,7 +143,7 @@ function createListener(parts: Parts & { readonly enqueue: SerialQueue }): Folde
 
 /** For applications whose file is missing or was refused. */
 async function restoreLastGood({ inForce, statuses, journal, lastGood }: Parts): Promise<void> {
-  for (const name of await lastGood.list()) {
+  for (const name of await copiesOf(lastGood, journal)) {
     if (inForce.get(name) !== undefined) continue;
     const before = statuses.byName.get(name);
     try {
@@ -154,6 +154,16 @@ async function restoreLastGood({ inForce, statuses, journal, lastGood }: Parts):
     } catch (error) {
       inForce.refuse(name, new BundleRefused("read", "the last good copy can't be read", error));
     }
+  }
+}
+
+/** The folder alone may do: copies that can't be listed don't keep the process from starting. */
+async function copiesOf(lastGood: LastGood, journal: BundleJournal): Promise<readonly string[]> {
+  try {
+    return await lastGood.list();
+  } catch (error) {
+    journal.copiesUnreadable(error);
+    return [];
   }
 }
 

@@ -1,3 +1,6 @@
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { type Header, pack } from "tar-stream";
@@ -43,4 +46,14 @@ export function manifestOf(changes: Readonly<Record<string, unknown>> = {}): str
 /** The default options of bundles, with changes. */
 export function bundleOptions(changes: Partial<BundleOptions> = {}): BundleOptions {
   return { ...Create(bundleOptionsSchema), ...changes };
+}
+
+/** A new temporary folder with these files. */
+export async function sourceFolder(files: BundleSources): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "postern-sources-"));
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), text);
+  }
+  return folder;
 }
