@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   existsSync,
@@ -117,9 +117,11 @@ function opaVersion(): string {
 }
 
 function runOpa(args: readonly string[]): string {
-  return execFileSync("opa", args, {
+  const { status, stdout, stderr, error } = spawnSync("opa", args, {
     encoding: "utf8",
     maxBuffer: OUTPUT_BYTES_MAX,
-    stdio: ["ignore", "pipe", "pipe"],
   });
+  if (error !== undefined) throw error;
+  if (status !== 0) throw new Error(`opa ${args[0]} failed: ${stderr}${stdout}`);
+  return stdout;
 }
