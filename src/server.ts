@@ -1,0 +1,169 @@
+/**
+ * The composition root of the server: the one place that knows which implementation goes where.
+ * Starts what is needed in the order in which it is needed, and stops it in the reverse.
+ */
+import { createControlServer } from "./admin/control-server.ts";
+import type { Clock } from "./base/clock.ts";
+import { createUuidV7 } from "./base/uuid-v7.ts";
+import { type Bundles, createBundles } from "./bundle/bundles.ts";
+import { createPermissionSets } from "./cache/cached-permission-sets.ts";
+import { createMemoryCache } from "./cache/memory-cache.ts";
+import type { Config } from "./config/config.ts";
+import type { Directory } from "./directory/directory.ts";
+import { loadExamples } from "./directory/load-examples.ts";
+import { openDirectory } from "./directory/open-directory.ts";
+import { loadPolicy } from "./engine/load-policy.ts";
+import { createDecisionService } from "./grpc/decision-service.ts";
+import { createGrpcServer } from "./grpc/grpc-server.ts";
+import { createPipeline } from "./pipeline/create-pipeline.ts";
+import { createHostData } from "./pipeline/host-data.ts";
+import { applicationOptions } from "./pipeline/options.ts";
+import { createPrepareInWorker } from "./start-prepare-worker.ts";
+import { createDiagnosticsServer } from "./telemetry/diagnostics-server.ts";
+import { createHealth, type HealthRegistry } from "./telemetry/health.ts";
+import type { ProcessLogger } from "./telemetry/logger.ts";
+import type { PrometheusMeter } from "./telemetry/meter.ts";
+
+/** What the server is made of besides its configuration. */
+export interface ServerDeps {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: ProcessLogger;
+  readonly meter: PrometheusMeter;
+}
+
+/** A server that is serving. */
+export interface PosternServer {
+  /** Where gRPC listens, with the ports that were taken. */
+  readonly addresses: readonly string[];
+  /** Where diagnostics are served; `undefined` if they are turned off. */
+  readonly diagnostics: { readonly host: string; readonly port: number } | undefined;
+  /** Stops gracefully: no call that is in flight is lost within the drain timeout. */
+  close(): Promise<void>;
+}
+
+/** Starts everything; if a part can't be started, stops what was and throws. */
+export async function startServer(deps: ServerDeps): Promise<PosternServer> {
+  const stops: (() => Promise<void> | void)[] = [];
+  try {
+    return await start(deps, stops);
+  } catch (error) {
+    await stopAll(stops);
+    throw error;
+  }
+}
+
+async function start(
+  deps: ServerDeps,
+  stops: (() => Promise<void> | void)[],
+): Promise<PosternServer> {
+  const { config, clock, logger, meter } = deps;
+  const health = createHealth({ expected: ["directory", "bundles", "grpc"], logger, meter });
+  const parts = { ...deps, health };
+
+  // Probes are answered from the first moment: alive, and not ready.
+  const diagnostics = await startDiagnostics(parts, stops);
+
+  const directory = await openServingDirectory(parts);
+  stops.push(() => directory.close());
+  await loadExamples(directory, { options: config.directory, logger });
+
+  const bundles = createServingBundles(parts, directory);
+  stops.push(() => bundles.close());
+  await bundles.start();
+
+  const permissionSets = createPermissionSets({
+    source: directory,
+    cache: createMemoryCache({ clock, meter, options: config.cache, random: Math.random }),
+    clock,
+    meter,
+    options: config.cache,
+  });
+  stops.push(directory.watch(permissionSets.invalidate));
+
+  const pipeline = createPipeline({
+    policies: bundles.policies,
+    permissionSets,
+    clock,
+    createId: createUuidV7(clock),
+    meter,
+    logger,
+    options: config.pipeline,
+  });
+  const handlers = createDecisionService({
+    pipeline,
+    batchItemsMax: config.grpc.batchItemsMax,
+  });
+
+  const control = createControlServer({
+    options: config.admin,
+    clock,
+    logger,
+    handlers,
+    bundles,
+    status: health.report,
+  });
+  await control.listen();
+  stops.push(() => control.close());
+
+  const grpc = await createGrpcServer({ clock, logger, meter, options: config.grpc, handlers });
+  health.onStatus((status) => grpc.setServing(status === "ready"));
+  stops.push(async () => {
+    health.set("grpc", "draining", "the process is stopping");
+    await grpc.drain(config.grpc.drainTimeoutMs);
+  });
+  health.set("grpc", "ok");
+
+  return { addresses: grpc.addresses, diagnostics, close: () => stopAll(stops) };
+}
+
+interface Parts extends ServerDeps {
+  readonly health: HealthRegistry;
+}
+
+async function startDiagnostics(
+  { config, health, meter, logger }: Parts,
+  stops: (() => Promise<void> | void)[],
+): Promise<PosternServer["diagnostics"]> {
+  if (!config.telemetry.diagnosticsEnabled) return undefined;
+  const options = config.telemetry;
+  const server = createDiagnosticsServer({ options, health, meter, logger });
+  const address = await server.listen();
+  stops.push(() => server.close());
+  return address;
+}
+
+function openServingDirectory({ config, clock, logger, health }: Parts): Promise<Directory> {
+  return openDirectory({
+    options: config.directory,
+    clock,
+    logger,
+    health,
+    unknownSubjects: (application) =>
+      applicationOptions(config.pipeline, application).unknownSubjects,
+  });
+}
+
+function createServingBundles(parts: Parts, directory: Directory): Bundles {
+  const { config, clock, logger, meter, health } = parts;
+  const { keptBytesMax, loadChunkBytes } = config.engine;
+  const yieldToLoop = () => new Promise<void>((resolve) => setImmediate(resolve));
+  return createBundles({
+    options: config.bundle,
+    clock,
+    logger,
+    meter,
+    health,
+    prepare: createPrepareInWorker(config.bundle.prepareTimeoutMs),
+    load: (prepared) =>
+      loadPolicy(prepared, { keptBytesMax, chunkBytes: loadChunkBytes, yieldToLoop }),
+    catalogueFor: (application, manifestName) =>
+      directory.catalogues.get(manifestName ?? application),
+    hostData: createHostData(config.pipeline),
+  });
+}
+
+/** The last thing started is the first that stops. */
+async function stopAll(stops: (() => Promise<void> | void)[]): Promise<void> {
+  for (const stop of stops.splice(0).reverse()) await stop();
+}
