@@ -7,14 +7,18 @@ import { adminOptionsSchema } from "../admin/options.ts";
 import { bundleOptionsSchema } from "../bundle/options.ts";
 import { cacheOptionsSchema } from "../cache/options.ts";
 import { directoryOptionsSchema } from "../directory/options.ts";
+import { engineOptionsSchema } from "../engine/options.ts";
+import { grpcOptionsSchema } from "../grpc/options.ts";
 import { pipelineOptionsSchema } from "../pipeline/options.ts";
 import { telemetryOptionsSchema } from "../telemetry/options.ts";
 
 /** The configuration: one section per folder of the source. */
 export const configSchema = Type.Object(
   {
+    grpc: grpcOptionsSchema,
     pipeline: pipelineOptionsSchema,
     bundle: bundleOptionsSchema,
+    engine: engineOptionsSchema,
     directory: directoryOptionsSchema,
     cache: cacheOptionsSchema,
     telemetry: telemetryOptionsSchema,

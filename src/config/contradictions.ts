@@ -8,7 +8,7 @@ export interface Contradiction {
 
 /** Finds options that are valid each but not together. */
 export function findContradictions(config: Config): readonly Contradiction[] {
-  return [...inBundle(config), ...inPipeline(config)];
+  return [...inBundle(config), ...inPipeline(config), ...betweenListeners(config)];
 }
 
 function* inBundle({ bundle }: Config): Iterable<Contradiction> {
@@ -36,6 +36,18 @@ function* inPipeline({ pipeline }: Config): Iterable<Contradiction> {
       const message = `"${to}" is not later than business_hours.from, "${from}"`;
       yield { path: `${path}.business_hours.to`, message };
     }
+  }
+}
+
+function* betweenListeners({ grpc, telemetry, admin }: Config): Iterable<Contradiction> {
+  const path = "grpc.listen";
+  const { diagnosticsEnabled, diagnosticsHost: host, diagnosticsPort: port } = telemetry;
+  const diagnostics = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  if (diagnosticsEnabled && port !== 0 && grpc.listen.includes(diagnostics)) {
+    yield { path, message: `${diagnostics} is the diagnostics port already` };
+  }
+  if (grpc.listen.includes(`unix:${admin.controlSocket}`)) {
+    yield { path, message: `${admin.controlSocket} is admin.control_socket already` };
   }
 }
 

@@ -1,4 +1,4 @@
-import { isScalar, parseDocument, Scalar, type YAMLMap, type YAMLSeq } from "yaml";
+import { isScalar, parseDocument, Scalar, type YAMLMap, YAMLSeq } from "yaml";
 import type { ConfigProblem } from "./config-error.ts";
 import { nearest } from "./nearest.ts";
 import { type OptionSchema, shapeOf, snakeCase } from "./option-schema.ts";
@@ -93,13 +93,24 @@ function isServiceLink(variable: string, text: string): boolean {
   );
 }
 
-/** Text options take the variable as it is; all others read it as YAML, so `[a, b]` is a list. */
+/**
+ * Text takes the variable as it is, and a list of texts may be written `a,b`. Everything else is
+ * YAML, so that `[a, b]` is a list and `{k: v}` a mapping.
+ */
 function nodeFor(schema: OptionSchema, text: string): Override["node"] | string {
   if (schema.type === "string") return new Scalar(text);
+  if (schema.items?.type === "string" && !/^\s*\[.*\]\s*$/s.test(text)) return listOf(text);
   const document = parseDocument(text, { logLevel: "error", uniqueKeys: false });
   const [error] = [...document.errors, ...document.warnings];
   if (error !== undefined) return `not readable as YAML: ${error.message.split("\n")[0]}`;
   const { contents } = document;
   if (contents === null) return new Scalar(null);
   return isScalar(contents) ? contents : (contents as YAMLMap | YAMLSeq);
+}
+
+function listOf(text: string): YAMLSeq {
+  const items = text.split(",").map((item) => item.trim());
+  const list = new YAMLSeq();
+  list.items = items.filter((item) => item !== "").map((item) => new Scalar(item));
+  return list;
 }

@@ -34,7 +34,7 @@ const refused: readonly [what: string, yaml: string, ...problems: string[]][] = 
   [
     "an unknown section that resembles none",
     "postgres_connection: 1\n",
-    'p.yaml:1:1: there is no option "postgres_connection" here; expected one of pipeline, ',
+    'p.yaml:1:1: there is no option "postgres_connection" here; expected one of grpc, pipeline, ',
   ],
   [
     "a wrong type",
@@ -109,6 +109,12 @@ const refused: readonly [what: string, yaml: string, ...problems: string[]][] = 
     "limits that contradict each other",
     "bundle:\n  inflated_bytes_max: 65536\n  entry_bytes_max: 65536\n",
     "p.yaml: bundle.compressed_bytes_max: 67108864 is above bundle.inflated_bytes_max, 65536",
+  ],
+  [
+    "one address for two listeners",
+    'grpc: { listen: ["127.0.0.1:8282", "unix:state/control.sock"] }',
+    "p.yaml:1: grpc.listen: 127.0.0.1:8282 is the diagnostics port already",
+    "p.yaml:1: grpc.listen: state/control.sock is admin.control_socket already",
   ],
   [
     "a time zone that does not exist",
@@ -208,6 +214,12 @@ describe("POSTERN_… variables", () => {
     expect(origins.get("cache.negative_ttl_ms")).toBe("default");
   });
 
+  it("write a list of texts with commas, or as YAML", () => {
+    const listen = (text: string) => parse("", { POSTERN_GRPC_LISTEN: text }).config.grpc.listen;
+    expect(listen("[::1]:9191, unix:/a")).toEqual(["[::1]:9191", "unix:/a"]);
+    expect(listen('["unix:/a,b"]')).toEqual(["unix:/a,b"]);
+  });
+
   it("set records as a whole", () => {
     const env = { POSTERN_PIPELINE_APPLICATIONS: "{ platform: { zone: Europe/Berlin } }" };
     expect(parse("", env).config.pipeline.applications["platform"]?.zone).toBe("Europe/Berlin");
@@ -219,7 +231,8 @@ describe("POSTERN_… variables", () => {
     ["POSTERN_TELEMETRY_LOGLEVEL", "info", "did you mean POSTERN_TELEMETRY_LOG_LEVEL?"],
     ["POSTERN_CACHE_TTL_MS", "soon", 'cache.ttl_ms: "soon" is not valid; expected a whole number'],
     ["POSTERN_CACHE_TTL_MS", "", "cache.ttl_ms: null is not valid"],
-    ["POSTERN_DIRECTORY_EXAMPLES", "[a", "not readable as YAML"],
+    ["POSTERN_PIPELINE_APPLICATIONS", "{ a", "not readable as YAML"],
+    ["POSTERN_GRPC_LISTEN", "", "grpc.listen: a list is not valid; expected a list of 1 to 16"],
     ["POSTERN_PIPELINE_APPLICATIONS", "{ a: { zon: UTC } }", "did you mean zone?"],
   ])("refuses %s=%s", (name, value, problem) => {
     const found = problemsOf("", { [name]: value });

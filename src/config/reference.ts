@@ -8,8 +8,9 @@ Postern reads one YAML file (\`postern serve --config <file>\`) and then the env
 has a default, so that a file says only what differs. \`postern config check\` names everything that is
 wrong with a file; \`postern config print\` shows what is in force and where each value comes from.
 
-- A \`POSTERN_…\` variable goes before the file. It is named after the option's path: \`grpc.port\` is
-  \`POSTERN_GRPC_PORT\`. Lists and mappings are written as YAML in one line: \`[a, b]\`, \`{k: v}\`.
+- A \`POSTERN_…\` variable goes before the file. It is named after the option's path: \`cache.ttl_ms\` is
+  \`POSTERN_CACHE_TTL_MS\`. A list of texts is written \`a,b\`; other lists and mappings are YAML in one
+  line: \`[1, 2]\`, \`{k: v}\`.
 - Unknown keys and variables are refused, with the nearest name that exists.
 - Relative paths start at the folder in which the process was started.
 - \`<name>\` stands for a key of the operator's own.

@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+// Runs Postern with the Node that its packages bring, so that the machine's own may be older.
+// Plain JavaScript of 2020 for that reason.
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const executable = process.platform === "win32" ? "node.exe" : "node";
+const candidates = [
+  // Beside our own packages, or beside us where we are a package ourselves.
+  join(root, "node_modules", "node", "bin", executable),
+  join(root, "..", "node", "bin", executable),
+];
+const node = candidates.find((path) => existsSync(path)) || ownIfRecent();
+if (node === undefined) {
+  process.stderr.write(
+    `postern: Node 26 is missing; run "npm ci" in ${root} (this is Node ${process.versions.node})\n`,
+  );
+  process.exit(2);
+}
+
+const child = spawn(node, [join(root, "src", "main.ts"), ...process.argv.slice(2)], {
+  stdio: "inherit",
+});
+// A terminal sends its signals to both of us; a supervisor only to this process.
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) {
+  process.on(signal, () => child.kill(signal));
+}
+child.on("error", (error) => {
+  process.stderr.write(`postern: can't run ${node}: ${error.message}\n`);
+  process.exit(2);
+});
+child.on("exit", (status, signal) => {
+  // What ended the child is told as a shell would tell it.
+  process.exit(signal === null ? status : 128 + constants.signals[signal]);
+});
+
+/** The Node that runs this file, if it can run the sources as they are. */
+function ownIfRecent() {
+  return Number(process.versions.node.split(".")[0]) >= 24 ? process.execPath : undefined;
+}
