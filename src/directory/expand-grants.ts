@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from "../decision/json.ts";
+import { emptyObject, type JsonObject, type JsonValue } from "../decision/json.ts";
 import type {
   AssignmentSource,
   ConditionClass,
@@ -34,6 +34,9 @@ interface Start {
   readonly expiresAtMs: number | undefined;
 }
 
+/** Ways from one role, whoever has it; `grantsMax` bounds what a subject gets together. */
+const PATHS_MAX = 10_000;
+
 /** Thrown when a set would have more grants than the limit. */
 export class TooManyGrants extends Error {}
 
@@ -48,12 +51,11 @@ export function expandGrants(
   grantsMax: number,
 ): readonly ConditionClass[] {
   const classes = createClasses(grantsMax);
+  const ways = waysOf(model);
   for (const grant of facts.grants) {
     if (grant.given.kind === "role") addRole(grant.given.role, { ...grant, path: [] });
   }
-  for (const [start, patterns] of directGrants(facts.grants)) {
-    classes.add(start, [], { path: start.path, role: undefined, patterns });
-  }
+  for (const [start, patterns] of directGrants(facts.grants)) addPatterns(start, patterns);
   for (const group of facts.groups) addGroup(group);
   if (facts.hasDefaultRoles) {
     for (const { record } of model.roles.values()) {
@@ -72,37 +74,69 @@ export function expandGrants(
       const isManual = model.roles.get(name)?.record.assignment === "manual";
       if (isOperators || !isManual) addRole(name, start);
     }
-    const patterns = mapping.record.permissions;
-    if (patterns.length > 0)
-      classes.add(start, [], { path: start.path, role: undefined, patterns });
+    addPatterns(start, mapping.record.permissions);
+  }
+
+  function addPatterns(start: Start, patterns: readonly string[]): void {
+    if (patterns.length === 0) return;
+    const { source, path } = start;
+    classes.add(start, nothing, { source, path, role: undefined, patterns, limits: emptyObject });
   }
 
   function addRole(name: string, start: Start): void {
     const role = model.roles.get(name);
     if (role === undefined) return;
-    for (const { role: reached, path, restricting } of pathsFrom(role, model)) {
-      classes.add(start, restricting, {
-        path: [...start.path, ...path],
+    for (const { role: reached, path, passed } of ways(role)) {
+      classes.add(start, passed, {
+        source: start.source,
+        path: start.path.length === 0 ? path : [...start.path, ...path],
         role: reached.record.name,
         patterns: reached.record.permissions,
+        limits: passed.limits,
       });
     }
   }
 }
+
+/** The restrictions that a way passes. */
+interface Passed {
+  /** The roles that restrict or limit something, nearest to the subject first. */
+  readonly roles: readonly RoleRecord[];
+  readonly limits: JsonObject;
+}
+
+const nothing: Passed = { roles: [], limits: emptyObject };
 
 /** One way to a role. */
 interface RolePath {
   readonly role: ModelRole;
   /** `role:<name>` of each role on it. */
   readonly path: readonly string[];
-  /** The roles on it that restrict or limit something, nearest to the subject first. */
-  readonly restricting: readonly RoleRecord[];
+  /** The same object for ways that pass the same restrictions one after the other. */
+  readonly passed: Passed;
+}
+
+const waysOfModels = new WeakMap<ApplicationModel, (start: ModelRole) => readonly RolePath[]>();
+
+/** `pathsFrom` of a model, remembered as long as the model: they are the same for every subject. */
+function waysOf(model: ApplicationModel): (start: ModelRole) => readonly RolePath[] {
+  let ways = waysOfModels.get(model);
+  if (ways === undefined) {
+    const known = new Map<ModelRole, readonly RolePath[]>();
+    ways = (start) => {
+      const paths = known.get(start) ?? pathsFrom(start, model);
+      known.set(start, paths);
+      return paths;
+    };
+    waysOfModels.set(model, ways);
+  }
+  return ways;
 }
 
 /**
  * The ways from a role to itself and all it inherits from, shortest first. A way that passes
- * through all the restrictions of an earlier one to the same role gives nothing more, and is left
- * out: a diamond-shaped graph has more ways than anybody could count.
+ * all the restrictions of an earlier one to the same role gives nothing more, and is left out: a
+ * diamond-shaped graph has more ways than anybody could count.
  */
 function pathsFrom(start: ModelRole, model: ApplicationModel): readonly RolePath[] {
   const found: RolePath[] = [extend(undefined, start)];
@@ -113,7 +147,8 @@ function pathsFrom(start: ModelRole, model: ApplicationModel): readonly RolePath
       if (parent === undefined) continue;
       const next = extend(way, parent);
       const earlier = known.get(parentName) ?? [];
-      if (earlier.some(({ restricting }) => isSubset(restricting, next.restricting))) continue;
+      if (earlier.some(({ passed }) => isSubset(passed.roles, next.passed.roles))) continue;
+      if (found.length >= PATHS_MAX) throw new TooManyGrants();
       known.set(parentName, [...earlier, next]);
       found.push(next);
     }
@@ -122,11 +157,13 @@ function pathsFrom(start: ModelRole, model: ApplicationModel): readonly RolePath
 }
 
 function extend(way: RolePath | undefined, role: ModelRole): RolePath {
-  const restricting = way?.restricting ?? [];
+  const passed = way?.passed ?? nothing;
+  const { record } = role;
+  const roles = [...passed.roles, record];
   return {
     role,
-    path: [...(way?.path ?? []), `role:${role.record.name}`],
-    restricting: isRestricting(role.record) ? [...restricting, role.record] : restricting,
+    path: [...(way?.path ?? []), `role:${record.name}`],
+    passed: isRestricting(record) ? { roles, limits: mergeLimits(roles) } : passed,
   };
 }
 
@@ -162,23 +199,30 @@ function directGrants(
   return byTerms.values();
 }
 
+interface OpenClass {
+  readonly conditions: Conditions;
+  readonly grants: GrantPath[];
+}
+
 function createClasses(grantsMax: number) {
-  const byConditions = new Map<string, { conditions: Conditions; grants: GrantPath[] }>();
+  const byConditions = new Map<string, OpenClass>();
   let count = 0;
+  // Steps of one way come one after the other, mostly under the same conditions.
+  let last: { start: Start; passed: Passed; into: OpenClass } | undefined;
+  const classOf = (start: Start, passed: Passed): OpenClass => {
+    if (last?.start === start && last.passed === passed) return last.into;
+    const conditions = conditionsOf(start, passed.roles);
+    const text = conditionsText(conditions);
+    const into = byConditions.get(text) ?? { conditions, grants: [] };
+    byConditions.set(text, into);
+    last = { start, passed, into };
+    return into;
+  };
   return {
-    add(
-      start: Start,
-      restricting: readonly RoleRecord[],
-      step: Pick<GrantPath, "path" | "role" | "patterns">,
-    ): void {
+    add(start: Start, passed: Passed, grant: GrantPath): void {
       count += 1;
       if (count > grantsMax) throw new TooManyGrants();
-      const conditions = conditionsOf(start, restricting);
-      const text = conditionsText(conditions);
-      const grant = { source: start.source, ...step, limits: mergeLimits(restricting) };
-      const group = byConditions.get(text);
-      if (group !== undefined) group.grants.push(grant);
-      else byConditions.set(text, { conditions, grants: [grant] });
+      classOf(start, passed).grants.push(grant);
     },
     all: (): readonly ConditionClass[] => [...byConditions.values()],
   };

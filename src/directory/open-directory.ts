@@ -14,7 +14,6 @@ import { TooManyGrants } from "./expand-grants.ts";
 import { loadCatalogues } from "./load-catalogues.ts";
 import type { DirectoryOptions } from "./options.ts";
 import type { Plan, PlanItem } from "./plan.ts";
-import { readDirectoryText } from "./read-directory-text.ts";
 import { createResolver } from "./resolve.ts";
 import { readDirectoryFile } from "./show.ts";
 import { openStore, type Store } from "./store.ts";
@@ -33,9 +32,8 @@ export interface DirectoryDeps {
 }
 
 /**
- * Opens the directory: reads the catalogues, brings schema and system roles up to date, applies
- * the examples asked for. Throws `PdpError` for files with mistakes and databases that can't be
- * used.
+ * Opens the directory: reads the catalogues, brings schema and system roles up to date. Throws
+ * `PdpError` for catalogues with mistakes and databases that can't be used.
  */
 export async function openDirectory(deps: DirectoryDeps): Promise<Directory> {
   const { options, logger } = deps;
@@ -53,7 +51,6 @@ export async function openDirectory(deps: DirectoryDeps): Promise<Directory> {
       report: (isReadable) => report(deps.health, isReadable),
     });
     const directory = createDirectory(deps, { store, feed, definitions });
-    await applyExamples(directory, deps);
     deps.health.set("directory", "ok");
     return directory;
   } catch (error) {
@@ -126,17 +123,6 @@ function touchedBy(items: readonly PlanItem[]) {
     else if (kind !== "subject" && application !== undefined) models.add(application);
   }
   return { models, subjects: models.size > 0 ? ("all" as const) : subjects };
-}
-
-async function applyExamples(directory: Directory, { options, logger }: DirectoryDeps) {
-  for (const path of options.examples) {
-    const file = await readDirectoryText(path, options.fileBytesMax);
-    const { items, generation } = await directory.apply(file, { dryRun: false });
-    logger.info(
-      { file: path, changes: items.length, generation },
-      "Example subjects are loaded; remove them from the configuration for real use.",
-    );
-  }
 }
 
 function explainResolve(error: unknown): never {

@@ -1,5 +1,5 @@
 import {
-  CompiledQuery,
+  type CompiledQuery,
   type DatabaseConnection,
   type Dialect,
   type Driver,
@@ -10,7 +10,7 @@ import {
 } from "kysely";
 import { PdpError } from "../decision/error.ts";
 import type { SqliteValue } from "./sqlite-protocol.ts";
-import type { SqliteThread } from "./sqlite-thread.ts";
+import type { SqliteResult, SqliteThread } from "./sqlite-thread.ts";
 
 /** How a pool of connections in a thread is used. */
 export interface SqlitePool {
@@ -33,12 +33,17 @@ export function sqliteDialect(pool: SqlitePool): Dialect {
   };
 }
 
+interface PooledConnection extends DatabaseConnection {
+  /** Runs transaction control. */
+  control(sql: string): Promise<unknown>;
+  /** The `begin` that the statements sent with it depend on. */
+  beginning: Promise<unknown> | undefined;
+}
+
 function createDriver(pool: SqlitePool): Driver {
   let thread: SqliteThread | undefined;
   const idle: DatabaseConnection[] = [];
   const queue: ((connection: DatabaseConnection) => void)[] = [];
-  const run = (connection: DatabaseConnection, sql: string): Promise<unknown> =>
-    connection.executeQuery(CompiledQuery.raw(sql));
   return {
     async init() {
       const started = await pool.start();
@@ -58,29 +63,45 @@ function createDriver(pool: SqlitePool): Driver {
       if (next === undefined) idle.push(connection);
       else next(connection);
     },
-    async beginTransaction(connection) {
-      await run(connection, pool.isWriter ? "begin immediate" : "begin");
-    },
-    async commitTransaction(connection) {
-      await run(connection, "commit");
-    },
-    async rollbackTransaction(connection) {
-      await run(connection, "rollback");
-    },
+    beginTransaction: (connection) => begin(connection as PooledConnection, pool),
+    commitTransaction: (connection) => end(connection as PooledConnection, pool, "commit"),
+    rollbackTransaction: (connection) => end(connection as PooledConnection, pool, "rollback"),
     async destroy() {
       await thread?.close();
     },
   };
 }
 
-function createConnection(thread: SqliteThread, connection: number): DatabaseConnection {
+async function begin(connection: PooledConnection, pool: SqlitePool): Promise<void> {
+  if (pool.isWriter) {
+    await connection.control("begin immediate");
+    return;
+  }
+  // Goes in one message with the first reads, which fail if it does.
+  connection.beginning = connection.control("begin");
+  connection.beginning.catch(() => {});
+}
+
+async function end(
+  connection: PooledConnection,
+  pool: SqlitePool,
+  sql: "commit" | "rollback",
+): Promise<void> {
+  connection.beginning = undefined;
+  const ended = connection.control(sql);
+  if (pool.isWriter) await ended;
+  // Nobody waits for the end of a read. Were it to fail, the next `begin` would, and be reported.
+  else ended.catch(() => {});
+}
+
+function createConnection(thread: SqliteThread, connection: number): PooledConnection {
+  const run = (sql: string, parameters: readonly unknown[]): Promise<SqliteResult> =>
+    thread.execute({ connection, sql, parameters: parameters as readonly SqliteValue[] });
   return {
+    beginning: undefined,
+    control: (sql) => run(sql, []),
     async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-      const result = await thread.execute({
-        connection,
-        sql,
-        parameters: parameters as readonly SqliteValue[],
-      });
+      const [result] = await Promise.all([run(sql, parameters), this.beginning]);
       return { rows: result.rows as R[], numAffectedRows: BigInt(result.changes) };
     },
     // biome-ignore lint/correctness/useYield: the interface asks for a generator

@@ -10,7 +10,7 @@ export interface SqliteWorkerData {
   readonly isReader: boolean;
 }
 
-/** One statement for one connection. Answered in the order sent. */
+/** One statement for one connection. They travel in arrays, and so do the answers. */
 export interface SqliteCommand {
   readonly id: number;
   readonly connection: number;

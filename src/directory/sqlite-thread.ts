@@ -41,22 +41,26 @@ export async function startSqliteThread(data: SqliteWorkerData): Promise<SqliteT
     for (const { reject } of waiting.values()) reject(ended);
     waiting.clear();
   };
-  const send = (post: (id: number) => void): Promise<SqliteResult> =>
+  // A message between threads costs some 60 µs on a busy machine, ten times what a statement does:
+  // what is asked within one turn of the event loop goes in one.
+  let batch: SqliteCommand[] = [];
+  const flush = (): void => {
+    worker.postMessage(batch);
+    batch = [];
+  };
+  const answerTo = (id: number): Promise<SqliteResult> =>
     new Promise((resolve, reject) => {
-      if (ended !== undefined) {
-        reject(ended);
-        return;
-      }
-      const id = nextId++;
-      waiting.set(id, { resolve, reject });
-      post(id);
+      if (ended === undefined) waiting.set(id, { resolve, reject });
+      else reject(ended);
     });
 
-  worker.on("message", (reply: SqliteReply) => {
-    const waiter = waiting.get(reply.id);
-    waiting.delete(reply.id);
-    if ("error" in reply) waiter?.reject(unavailable(data.file, reply.error));
-    else waiter?.resolve(reply);
+  worker.on("message", (replies: readonly SqliteReply[]) => {
+    for (const reply of replies) {
+      const waiter = waiting.get(reply.id);
+      waiting.delete(reply.id);
+      if ("error" in reply) waiter?.reject(unavailable(data.file, reply.error));
+      else waiter?.resolve(reply);
+    }
   });
   worker.on("error", (error: Error) => end(unavailable(data.file, error.message)));
   worker.on("exit", () => end(unavailable(data.file, "the directory is closed")));
@@ -67,13 +71,18 @@ export async function startSqliteThread(data: SqliteWorkerData): Promise<SqliteT
   };
   try {
     // The worker answers 0 by itself, once its connections are open.
-    await send(() => {});
+    await answerTo(nextId++);
   } catch (error) {
     await close();
     throw error;
   }
   return {
-    execute: (statement) => send((id) => worker.postMessage({ id, ...statement })),
+    execute(statement) {
+      const id = nextId++;
+      if (batch.length === 0) process.nextTick(flush);
+      batch.push({ id, ...statement });
+      return answerTo(id);
+    },
     close,
   };
 }

@@ -43,21 +43,26 @@ function failure(id: number, error: unknown): SqliteReply {
 
 function serve(data: SqliteWorkerData): void {
   const port = parentPort!;
+  const post = (replies: readonly SqliteReply[]): void => port.postMessage(replies);
   let connections: readonly Execute[];
   try {
     connections = Array.from({ length: data.connections }, () => openConnection(data));
   } catch (error) {
-    port.postMessage(failure(0, error));
+    post([failure(0, error)]);
     return;
   }
-  port.on("message", (command: SqliteCommand) => {
-    try {
-      port.postMessage(connections[command.connection]!(command));
-    } catch (error) {
-      port.postMessage(failure(command.id, error));
-    }
+  port.on("message", (commands: readonly SqliteCommand[]) => {
+    post(
+      commands.map((command) => {
+        try {
+          return connections[command.connection]!(command);
+        } catch (error) {
+          return failure(command.id, error);
+        }
+      }),
+    );
   });
-  port.postMessage({ id: 0, rows: [], changes: 0 } satisfies SqliteReply);
+  post([{ id: 0, rows: [], changes: 0 }]);
 }
 
 serve(workerData as SqliteWorkerData);
