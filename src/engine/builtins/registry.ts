@@ -13,6 +13,7 @@ import { objectSubsetBuiltins } from "./object-subset.ts";
 import { semverBuiltins } from "./semver.ts";
 import { sprintfBuiltins } from "./sprintf.ts";
 import { stringBuiltins } from "./strings.ts";
+import { timeBuiltins } from "./time.ts";
 import { unitBuiltins } from "./units.ts";
 import { urlqueryBuiltins } from "./urlquery.ts";
 import { uuidBuiltins } from "./uuid.ts";
@@ -36,6 +37,7 @@ const families: readonly BuiltinFamily[] = [
   semverBuiltins,
   sprintfBuiltins,
   stringBuiltins,
+  timeBuiltins,
   unitBuiltins,
   urlqueryBuiltins,
   uuidBuiltins,
