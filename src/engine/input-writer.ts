@@ -21,6 +21,7 @@ export const INPUT_CONSTANTS_BYTES = 32 * KiB;
 
 const BYTES_PER_VALUE = 8;
 const MEMBER_BYTES = 12;
+const MEMBER_NEXT_WORD = 2;
 /** Index values of array elements that are made once. */
 const SHARED_INDICES = 64;
 
@@ -50,7 +51,7 @@ export class InputWriter {
     this.#true = structs.scalar(ValueType.internedBoolean | (1 << 8));
     this.#false = structs.scalar(ValueType.internedBoolean);
     this.#indices = structs.next;
-    for (let index = 0; index < SHARED_INDICES; index += 1) structs.integer(index);
+    for (let index = 0; index < SHARED_INDICES; index += 1) structs.int32(index);
     const address = structs.next;
     const bytes = constants.address + constants.bytes - address;
     this.#names = new MemberNames(memory, { address, bytes });
@@ -104,9 +105,9 @@ export class InputWriter {
   }
 
   #bigint(value: bigint): number {
-    const address = this.#structs.bigint(value);
-    this.#spend(this.#structs.next - address - NUMBER_BYTES);
-    return address;
+    const text = value.toString();
+    this.#spend(text.length);
+    return this.#structs.numberText(text);
   }
 
   #array(items: readonly InputValue[], depth: number): number {
@@ -119,9 +120,7 @@ export class InputWriter {
     words[(address >> 2) + 3] = items.length;
     for (let index = 0; index < items.length; index += 1) {
       words[elements + 2 * index] =
-        index < SHARED_INDICES
-          ? this.#indices + NUMBER_BYTES * index
-          : this.#structs.integer(index);
+        index < SHARED_INDICES ? this.#indices + NUMBER_BYTES * index : this.#structs.int32(index);
       words[elements + 2 * index + 1] = this.#value(items[index]!, depth + 1);
     }
     return address;
@@ -149,10 +148,7 @@ export class InputWriter {
     return this.#names.add(name, this.#structs);
   }
 
-  /**
-   * Puts a member into its bucket. The guest orders the members of a bucket, here they come last
-   * first: look-ups don't care, and iteration over an object has no order in Rego.
-   */
+  /** Puts a member into its bucket, whose members the guest keeps in the order of names. */
   #addMember(object: number, name: string, value: number): void {
     this.#spend(name.length);
     const { address, hash } = this.#names.find(name) ?? this.#addName(name);
@@ -160,12 +156,18 @@ export class InputWriter {
     const { words } = this.#structs.memory;
     const header = object >> 2;
     // The number of buckets is a power of two.
-    const bucket = header + TABLE_BYTES / 4 + (hash & (words[header + 2]! - 1));
+    let link = header + TABLE_BYTES / 4 + (hash & (words[header + 2]! - 1));
+    while (
+      words[link] !== 0 &&
+      this.#structs.compareStrings(words[words[link]! >> 2]!, address) < 0
+    ) {
+      link = (words[link]! >> 2) + MEMBER_NEXT_WORD;
+    }
     const at = element >> 2;
     words[at] = address;
     words[at + 1] = value;
-    words[at + 2] = words[bucket]!;
-    words[bucket] = element;
+    words[at + MEMBER_NEXT_WORD] = words[link]!;
+    words[link] = element;
     words[header + 3]! += 1;
   }
 }

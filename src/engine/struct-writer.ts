@@ -16,9 +16,6 @@ export const TABLE_BYTES = 16;
 
 /** Longer ones are written by the encoder, whose call costs as much as this many turns. */
 const SHORT_STRING_UNITS = 96;
-const WORD = 0x1_0000_0000;
-const INT64_MIN = -(1n << 63n);
-const INT64_MAX = (1n << 63n) - 1n;
 
 /**
  * Writes single values as the guest's structs (`value-layout.ts`), one after the other into a
@@ -61,31 +58,25 @@ export class StructWriter {
 
   /** A finite number. */
   number(value: number): number {
-    return Number.isSafeInteger(value) ? this.integer(value) : this.#numberText(String(value));
+    return value === (value | 0) ? this.int32(value) : this.numberText(String(value));
   }
 
-  /** A safe integer. */
-  integer(value: number): number {
-    const high = Math.floor(value / WORD);
-    return this.#int64(value - high * WORD, high);
-  }
-
-  bigint(value: bigint): number {
-    if (value < INT64_MIN || value > INT64_MAX) return this.#numberText(value.toString());
-    return this.#int64(Number(BigInt.asIntN(32, value)), Number(value >> 32n));
-  }
-
-  #int64(low: number, high: number): number {
+  /**
+   * A small integer. Larger ones are text: the guest's arithmetic takes no more than 32 bits of an
+   * integer (OPA `wasm/src/mpd.c`, which prints the rest with `%d`).
+   */
+  int32(value: number): number {
     const address = this.reserve(NUMBER_BYTES);
     const { words } = this.memory;
     const at = address >> 2;
     words[at] = ValueType.number | (NumberRepr.integer << 8);
-    words[at + 2] = low;
-    words[at + 3] = high;
+    words[at + 2] = value;
+    words[at + 3] = value < 0 ? -1 : 0;
     return address;
   }
 
-  #numberText(text: string): number {
+  /** A number by its JSON text. */
+  numberText(text: string): number {
     const address = this.reserve(NUMBER_BYTES + text.length);
     this.#writeAscii(text, address + NUMBER_BYTES);
     const { words } = this.memory;
@@ -126,6 +117,19 @@ export class StructWriter {
       bytes[address + index] = unit;
     }
     return true;
+  }
+
+  /** Orders two strings that this writer, or one of its kind, has written, as the guest does. */
+  compareStrings(a: number, b: number): number {
+    const { bytes, words } = this.memory;
+    const aLength = words[(a >> 2) + 1]!;
+    const bLength = words[(b >> 2) + 1]!;
+    const shared = Math.min(aLength, bLength);
+    for (let index = 0; index < shared; index += 1) {
+      const difference = bytes[a + STRING_BYTES + index]! - bytes[b + STRING_BYTES + index]!;
+      if (difference !== 0) return difference;
+    }
+    return aLength - bLength;
   }
 
   /** The struct of an array or object, with `words` zeroed words right after it. */
