@@ -24,6 +24,12 @@ if (node === undefined) {
 
 const child = spawn(node, [join(root, "src", "main.ts"), ...process.argv.slice(2)], {
   stdio: "inherit",
+  // Halves the start of a command (0.75 s of CPU instead of 1.4 s). Node ignores a folder that it
+  // can't write to, and looks at the sources' content before it uses what is there.
+  env: {
+    NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "compiled"),
+    ...process.env,
+  },
 });
 // A terminal sends its signals to both of us; a supervisor only to this process.
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) {

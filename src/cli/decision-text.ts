@@ -49,7 +49,7 @@ export function renderPermissionSet(subject: string, set: GetPermissionSetRespon
     ["roles", listOf(set.roles)],
     ["groups", listOf(set.groups)],
     ["attributes", listOf(attributes)],
-    ["valid until", set.validUntil === undefined ? "changed" : instant(set.validUntil)],
+    ["valid until", set.validUntil === undefined ? "-" : instant(set.validUntil)],
   ];
   const rows = permissionRows(set);
   const table = [["PERMISSION", "PATTERN", "GRANTED BY", "CONDITIONS"], ...rows];
