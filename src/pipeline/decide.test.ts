@@ -287,6 +287,20 @@ describe("conditions in a request", () => {
     },
   );
 
+  it.each([
+    ["ip", { ipWhitelists: [["10.0.0.0/8"]] }, { ip: "10.1.2.3" }],
+    ["authentication", { authentication: "mtls" }, { authentication: "mtls" }],
+  ] as const)("hears a caller on %s only if it is trusted for it", (item, given, context) => {
+    const scene = holding(given as Partial<Conditions>, "agent:execute");
+    const none = untrusted;
+    const decideFor = (loopback: typeof untrusted) => {
+      const trust = { unix: none, network: none, loopback, certificates: {} };
+      return stagePipeline({ ...scene, options: { trust } }).decide({ context });
+    };
+    expect(decideFor({ ...none, identity: true }).reason).toBe(`restriction:${item}`);
+    expect(decideFor({ ...none, identity: true, [item]: true }).allowed).toBe(true);
+  });
+
   it("takes mutual TLS from a trusted caller's word or the subject's own certificate", () => {
     const id = "spiffe://example/brain";
     const scene = holding({ authentication: "mtls" }, "agent:execute");

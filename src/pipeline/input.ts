@@ -62,7 +62,6 @@ function contextOf(question: Question, assumeFresh: boolean): InputDocument {
 
 /** Whether the caller's word counts for this member of `context`. */
 function counts(name: string, { trust }: Question): boolean {
-  if (name === "time") return false;
   if (name === "ip") return trust.ip;
   if (name === "mfa") return trust.mfa;
   return name === "authentication" ? trust.authentication : true;

@@ -158,14 +158,10 @@ function memberText(name: string, value: JsonValue): string {
 }
 
 function setText(values: Iterable<string>): string {
-  const members = distinctSorted(values).map((value) => JSON.stringify(value));
+  const members = [...new Set(values)].map((value) => JSON.stringify(value));
   return members.length === 0 ? "set()" : `{${members.join(",")}}`;
 }
 
 function arrayText(values: Iterable<string>): string {
-  return JSON.stringify(distinctSorted(values));
-}
-
-function distinctSorted(values: Iterable<string>): string[] {
-  return [...new Set(values)].sort();
+  return JSON.stringify([...new Set(values)].sort());
 }
