@@ -2,11 +2,12 @@
  * Implements what `base/` declares: the log over pino, metrics over prom-client, health and the
  * port that shows them. Not for decision logs, which are records and not diagnostics.
  */
-import { type DestinationStream, destination, type Logger as PinoLogger, pino } from "pino";
+import { type DestinationStream, type Logger as PinoLogger, pino } from "pino";
 import { prettyFactory } from "pino-pretty";
 import type { Clock } from "../base/clock.ts";
 import type { LogFields, Logger } from "../base/logger.ts";
 import { boundLogFields, cutText } from "./log-fields.ts";
+import { createLogSink } from "./log-sink.ts";
 import type { TelemetryOptions } from "./options.ts";
 import { printable } from "./printable.ts";
 
@@ -14,7 +15,7 @@ import { printable } from "./printable.ts";
 export interface ProcessLoggerDeps {
   readonly options: Pick<TelemetryOptions, "logLevel" | "logFormat" | "logBufferMaxBytes">;
   readonly clock: Clock;
-  /** Where lines go: standard output or error. */
+  /** Where lines go: `process.stdout` or `process.stderr`, which make pipes non-blocking. */
   readonly output: {
     readonly fd: number;
     readonly isTTY?: boolean;
@@ -35,16 +36,11 @@ export function createProcessLogger(deps: ProcessLoggerDeps): ProcessLogger {
   const { options, output } = deps;
   const readable =
     options.logFormat === "readable" || (options.logFormat === "auto" && output.isTTY === true);
-  // Written in the background, so that a slow reader delays no answer. A terminal is written to at
-  // once: there is a person in front of it, and it keeps its order with other output.
-  const sink = destination({
+  const sink = createLogSink({
     fd: output.fd,
-    sync: readable,
-    maxLength: options.logBufferMaxBytes,
+    bufferMaxBytes: options.logBufferMaxBytes,
+    onDrop: deps.onDrop,
   });
-  sink.on("drop", deps.onDrop);
-  // A reader that went away is no reason to stop deciding.
-  sink.on("error", deps.onDrop);
   const stream = readable ? readableLines(sink, output.hasColors?.() === true) : sink;
   const logger = createLogger({
     level: options.logLevel,
@@ -52,7 +48,7 @@ export function createProcessLogger(deps: ProcessLoggerDeps): ProcessLogger {
     stream,
     forTerminal: readable,
   });
-  return Object.assign(logger, { flush: () => flush(sink) });
+  return Object.assign(logger, { flush: sink.flush });
 }
 
 /** What a logger needs. */
@@ -124,12 +120,4 @@ function readableLines(sink: DestinationStream, colorize: boolean): DestinationS
     singleLine: true,
   });
   return { write: (line) => sink.write(format(line)) };
-}
-
-function flush(sink: { flushSync(): void }): void {
-  try {
-    sink.flushSync();
-  } catch {
-    // The reader is gone, and with it the one to tell.
-  }
 }
