@@ -8,13 +8,13 @@ import { PdpError } from "../decision/error.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import type { AccessRequest } from "../decision/request.ts";
 import { decideBatch } from "./batch.ts";
-import { createDecide, statusRefusal } from "./decide.ts";
+import { createDecide } from "./decide.ts";
 import { createDecisionCounter } from "./decision-counter.ts";
-import { effectiveSet } from "./effective.ts";
+import { createEffectiveSet } from "./effective.ts";
 import { createFailureLog } from "./failure-log.ts";
 import type { Instant } from "./local-time.ts";
 import type { PipelineOptions } from "./options.ts";
-import type { CallContext, MfaAnswer, PermissionSetQuery, Pipeline } from "./pipeline.ts";
+import type { CallContext, MfaAnswer, Pipeline } from "./pipeline.ts";
 import { createQuestions, type Question, withoutEvidence } from "./question.ts";
 
 /** What the pipeline is made of. */
@@ -95,25 +95,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     return set instanceof Promise ? set.then(answer) : answer(set);
   }
 
-  async function permissionSet(query: PermissionSetQuery, call: CallContext) {
-    const { subject, consistency } = query;
-    questions.authenticate(subject.id, call);
-    const { application, catalogue } = questions.policyOf(query.application);
-    const { deadline } = call;
-    const set = await permissionSets.get({
-      application,
-      subjectId: subject.id,
-      consistency,
-      deadline,
-    });
-    const refusal = statusRefusal(subject.type, questions.settingsOf(application), set);
-    if (refusal === "unknown_subject") {
-      const message = `subject.id: no ${subject.type} of this id is known`;
-      throw new PdpError("not-found", message, { field: "subject.id" });
-    }
-    return effectiveSet(set, catalogue, clock.wallMs());
-  }
-
+  const permissionSet = createEffectiveSet({ questions, permissionSets, clock });
   return { check, checkBatch, mfaRequired, permissionSet };
 }
 
