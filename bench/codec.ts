@@ -55,7 +55,6 @@ function compare(what: string, ours: () => unknown, protobufEs: () => unknown): 
   );
 }
 
-const context = { defaultApplication: "platform", batchItemsMax: 1_000 };
 const plain = request(undefined);
 const nested = request({
   owner: "user-123",
@@ -67,12 +66,12 @@ const nested = request({
 
 compare(
   "CheckRequest",
-  () => readCheckRequest(plain, context),
+  () => readCheckRequest(plain),
   () => fromBinary(CheckRequestSchema, plain),
 );
 compare(
   "CheckRequest with properties",
-  () => readCheckRequest(nested, context),
+  () => readCheckRequest(nested),
   () => fromBinary(CheckRequestSchema, nested),
 );
 compare(

@@ -5,7 +5,6 @@ import type { AccessRequest } from "../decision/request.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { encodePermissionSetResponse } from "./permission-set-response.ts";
 import {
-  type RequestContext,
   readCheckBatchRequest,
   readCheckRequest,
   readMfaRequiredRequest,
@@ -21,25 +20,24 @@ import {
 export const DECISION_SERVICE = "postern.v1.DecisionService";
 
 /** What the service answers with. */
-export interface DecisionServiceDeps extends RequestContext {
+export interface DecisionServiceDeps {
   readonly pipeline: Pipeline;
+  /** Most items of a `CheckBatch`. */
+  readonly batchItemsMax: number;
 }
 
 /** `postern.v1.DecisionService` for any transport: bytes in, bytes out. */
 export function createDecisionService(deps: DecisionServiceDeps): UnaryHandlers {
-  const { pipeline } = deps;
+  const { pipeline, batchItemsMax } = deps;
 
   const check: UnaryHandler = (bytes, call) =>
-    encoded(pipeline.check(readCheckRequest(bytes, deps), call), encodeCheckResponse);
+    encoded(pipeline.check(readCheckRequest(bytes), call), encodeCheckResponse);
 
   const mfaRequired: UnaryHandler = (bytes, call) =>
-    encoded(
-      pipeline.mfaRequired(readMfaRequiredRequest(bytes, deps), call),
-      encodeMfaRequiredResponse,
-    );
+    encoded(pipeline.mfaRequired(readMfaRequiredRequest(bytes), call), encodeMfaRequiredResponse);
 
   const checkBatch: UnaryHandler = async (bytes, call) => {
-    const items = readCheckBatchRequest(bytes, deps);
+    const items = readCheckBatchRequest(bytes, batchItemsMax);
     const requests = items.filter((item): item is AccessRequest => !(item instanceof PdpError));
     const answers = requests.length === 0 ? [] : await pipeline.checkBatch(requests, call);
     return encodeCheckBatchResponse(inOrder(items, answers));
@@ -47,7 +45,7 @@ export function createDecisionService(deps: DecisionServiceDeps): UnaryHandlers 
 
   const getPermissionSet: UnaryHandler = async (bytes, call) =>
     encodePermissionSetResponse(
-      await pipeline.permissionSet(readPermissionSetRequest(bytes, deps), call),
+      await pipeline.permissionSet(readPermissionSetRequest(bytes), call),
     );
 
   return new Map([

@@ -7,8 +7,6 @@ import { readCheckBatchRequest, readCheckRequest } from "./request.ts";
 import { readCheck } from "./request-message.ts";
 import { WireReader } from "./wire-reader.ts";
 
-const context = { defaultApplication: "platform", batchItemsMax: 1_000 };
-
 const text = fc.string({ unit: "grapheme", maxLength: 80 });
 const json = fc.jsonValue({ maxDepth: 4, stringUnit: "grapheme" });
 const struct = fc.dictionary(fc.string({ unit: "grapheme", maxLength: 60 }), json, {
@@ -105,8 +103,8 @@ describe("readCheckRequest()", () => {
         const bytes = Buffer.from(encoded(value));
         for (const { at, byte } of damage) bytes[Math.floor(at * bytes.length)] = byte;
         const cut = bytes.subarray(0, Math.max(1, bytes.length - (length % bytes.length)));
-        onlyInvalidArgument(() => readCheckRequest(bytes, context));
-        onlyInvalidArgument(() => readCheckRequest(cut, context));
+        onlyInvalidArgument(() => readCheckRequest(bytes));
+        onlyInvalidArgument(() => readCheckRequest(cut));
       }),
       { numRuns: 3_000 },
     );
@@ -115,8 +113,8 @@ describe("readCheckRequest()", () => {
   it("gives a request or an invalid-argument for any bytes", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
-        onlyInvalidArgument(() => readCheckRequest(bytes, context));
-        onlyInvalidArgument(() => readCheckBatchRequest(bytes, context));
+        onlyInvalidArgument(() => readCheckRequest(bytes));
+        onlyInvalidArgument(() => readCheckBatchRequest(bytes, 1_000));
       }),
       { numRuns: 5_000 },
     );
@@ -135,7 +133,7 @@ describe("readCheckRequest()", () => {
         };
         const results = readCheckBatchRequest(
           Buffer.concat([batch, item(good), item(garbage), item(good)]),
-          context,
+          1_000,
         );
         expect(results).toHaveLength(3);
         expect(results[0]).not.toBeInstanceOf(PdpError);

@@ -26,19 +26,12 @@ import {
 } from "./request-message.ts";
 import { WireReader } from "./wire-reader.ts";
 
-/** What requests need to be understood. */
-export interface RequestContext {
-  /** Meant by an empty `application`. */
-  readonly defaultApplication: string;
-  readonly batchItemsMax: number;
-}
-
 const anyGeneration: Consistency = Object.freeze({ minimumGeneration: 0, bypassCache: false });
 
 /** Reads a `CheckRequest`. */
-export function readCheckRequest(bytes: Uint8Array, context: RequestContext): AccessRequest {
+export function readCheckRequest(bytes: Uint8Array): AccessRequest {
   const message = readCheck(new WireReader(bytes));
-  return accessRequest({ item: message, defaults: emptyCheckMessage, path: "" }, context);
+  return accessRequest({ item: message, defaults: emptyCheckMessage, path: "" });
 }
 
 /**
@@ -47,13 +40,13 @@ export function readCheckRequest(bytes: Uint8Array, context: RequestContext): Ac
  */
 export function readCheckBatchRequest(
   bytes: Uint8Array,
-  context: RequestContext,
+  itemsMax: number,
 ): (AccessRequest | PdpError)[] {
-  const { defaults, items } = readBatch(new WireReader(bytes), context.batchItemsMax);
+  const { defaults, items } = readBatch(new WireReader(bytes), itemsMax);
   return items.map((item, index) => {
     if (item instanceof PdpError) return item;
     try {
-      return accessRequest({ item, defaults, path: `items[${index}].` }, context);
+      return accessRequest({ item, defaults, path: `items[${index}].` });
     } catch (error) {
       if (error instanceof PdpError) return error;
       throw error;
@@ -62,7 +55,7 @@ export function readCheckBatchRequest(
 }
 
 /** Reads an `MfaRequiredRequest`. */
-export function readMfaRequiredRequest(bytes: Uint8Array, context: RequestContext): AccessRequest {
+export function readMfaRequiredRequest(bytes: Uint8Array): AccessRequest {
   const reader = new WireReader(bytes);
   let item: CheckMessage | undefined;
   while (reader.more()) {
@@ -77,14 +70,11 @@ export function readMfaRequiredRequest(bytes: Uint8Array, context: RequestContex
     reader.leave(outer);
   }
   if (item === undefined) throw missing("check", "the request that is asked about");
-  return accessRequest({ item, defaults: emptyCheckMessage, path: "check." }, context);
+  return accessRequest({ item, defaults: emptyCheckMessage, path: "check." });
 }
 
 /** Reads a `GetPermissionSetRequest`. */
-export function readPermissionSetRequest(
-  bytes: Uint8Array,
-  context: RequestContext,
-): PermissionSetQuery {
+export function readPermissionSetRequest(bytes: Uint8Array): PermissionSetQuery {
   const reader = new WireReader(bytes);
   let application = "";
   let subject: SubjectMessage | undefined;
@@ -108,7 +98,7 @@ export function readPermissionSetRequest(
     }
   }
   return {
-    application: applicationName(application, "application", context),
+    application: applicationName(application, "application"),
     subject: subjectRef(subject, "subject"),
     consistency: consistency ?? anyGeneration,
   };
@@ -160,7 +150,7 @@ interface Sources {
   readonly path: string;
 }
 
-function accessRequest(sources: Sources, context: RequestContext): AccessRequest {
+function accessRequest(sources: Sources): AccessRequest {
   const { item, defaults, path } = sources;
   // The path of an error is that of the message the field was taken from.
   const from = (own: unknown, inDefaults: unknown): string =>
@@ -176,7 +166,6 @@ function accessRequest(sources: Sources, context: RequestContext): AccessRequest
     application: applicationName(
       application,
       `${from(item.application, defaults.application)}application`,
-      context,
     ),
     subject: subjectRef(
       item.subject ?? defaults.subject,
@@ -196,9 +185,9 @@ function accessRequest(sources: Sources, context: RequestContext): AccessRequest
   };
 }
 
-function applicationName(name: string, field: string, context: RequestContext): string {
-  if (name === "") return context.defaultApplication;
-  checkApplicationName(name, field);
+/** An empty name means the default application, which the pipeline knows. */
+function applicationName(name: string, field: string): string {
+  if (name !== "") checkApplicationName(name, field);
   return name;
 }
 

@@ -1,0 +1,178 @@
+import {
+  type handleUnaryCall,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  status,
+} from "@grpc/grpc-js";
+import type { Clock } from "../base/clock.ts";
+import { type Deadline, noDeadline, remainingMs } from "../base/deadline.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Labels, Meter } from "../base/meter.ts";
+import type { Peer, UnaryHandler } from "../base/unary-handler.ts";
+import { PdpError, toPdpError } from "../decision/error.ts";
+import type { GrpcOptions } from "./options.ts";
+import { grpcStatus } from "./status.ts";
+
+/** What every call passes on its way to a handler: limits, deadline, metrics, error conversion. */
+export interface CallGate {
+  unary(
+    method: string,
+    handler: UnaryHandler,
+    peerOf: PeerOf,
+  ): handleUnaryCall<Uint8Array, Uint8Array>;
+  stream<Call extends StreamingCall>(
+    method: string,
+    handler: (call: Call) => void,
+  ): (call: Call) => void;
+}
+
+/** A call whose answer is a stream. */
+export type StreamingCall =
+  | ServerWritableStream<Uint8Array, Uint8Array>
+  | ServerDuplexStream<Uint8Array, Uint8Array>;
+
+/** Tells who calls, from the address that the transport gives. */
+export type PeerOf = (address: string) => Peer;
+
+/** What the gate works with. */
+export interface CallGateDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly meter: Meter;
+  readonly options: Pick<GrpcOptions, "callsMax" | "streamsMax">;
+}
+
+const SECONDS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5];
+
+type UnaryCall = ServerUnaryCall<Uint8Array, Uint8Array>;
+
+/** Makes the gate that all methods of a server share. */
+export function createCallGate(deps: CallGateDeps): CallGate {
+  const { clock, logger, options } = deps;
+  const instruments = createInstruments(deps.meter);
+  let calls = 0;
+  let streams = 0;
+
+  function unary(method: string, handler: UnaryHandler, peerOf: PeerOf) {
+    const done = instruments.forMethod(method);
+
+    // Awaited apart, so that an answer that is there at once costs no turn of the event loop.
+    async function settle(answer: Promise<Uint8Array>): Promise<Uint8Array> {
+      instruments.inFlight.set(++calls);
+      try {
+        return await answer;
+      } finally {
+        instruments.inFlight.set(--calls);
+      }
+    }
+
+    return (call: UnaryCall, respond: Parameters<handleUnaryCall<Uint8Array, Uint8Array>>[1]) => {
+      const startedMs = clock.monotonicMs();
+      const succeed = (answer: Uint8Array): void => {
+        done(call.cancelled ? status.CANCELLED : status.OK, clock.monotonicMs() - startedMs);
+        respond(null, answer);
+      };
+      const fail = (error: unknown): void => {
+        const failure = grpcStatus(convert(error, method));
+        done(call.cancelled ? status.CANCELLED : failure.code, clock.monotonicMs() - startedMs);
+        respond(failure);
+      };
+      try {
+        const deadline = deadlineOf(call, clock);
+        if (remainingMs(clock, deadline) === 0) throw expired();
+        if (calls >= options.callsMax) throw tooMany("calls", options.callsMax);
+        const answer = handler(call.request, { peer: peerOf(call.getPeer()), deadline });
+        if (answer instanceof Promise) settle(answer).then(succeed, fail);
+        else succeed(answer);
+      } catch (error) {
+        fail(error);
+      }
+    };
+  }
+
+  function stream<Call extends StreamingCall>(method: string, handler: (call: Call) => void) {
+    const done = instruments.forMethod(method);
+    return (call: Call): void => {
+      let code = status.OK;
+      const refuse = (error: unknown): void => {
+        call.emit("error", grpcStatus(convert(error, method)));
+      };
+      call.on("error", (error: { code?: status }) => {
+        code = error.code ?? status.UNKNOWN;
+      });
+      streams++;
+      call.on("close", () => {
+        streams--;
+        done(call.cancelled ? status.CANCELLED : code);
+      });
+      try {
+        if (streams > options.streamsMax) throw tooMany("streams", options.streamsMax);
+        handler(call);
+      } catch (error) {
+        refuse(error);
+      }
+    };
+  }
+
+  function convert(error: unknown, method: string): PdpError {
+    const pdpError = toPdpError(error);
+    if (pdpError.kind === "internal") {
+      logger.error(
+        { error: pdpError.cause ?? pdpError, method },
+        "A call failed for a reason nobody foresaw. The caller was told INTERNAL, not an allow.",
+      );
+    }
+    return pdpError;
+  }
+
+  return { unary, stream };
+}
+
+/** grpc-js gives the deadline as wall-clock time; it is measured from here on without the wall. */
+function deadlineOf(call: UnaryCall, clock: Clock): Deadline {
+  const deadline = call.getDeadline();
+  const wallMs = typeof deadline === "number" ? deadline : deadline.getTime();
+  if (wallMs === Number.POSITIVE_INFINITY) return noDeadline;
+  return { atMonotonicMs: clock.monotonicMs() + wallMs - clock.wallMs() };
+}
+
+function expired(): PdpError {
+  return new PdpError("deadline-exceeded", "the deadline had passed when the call arrived");
+}
+
+function tooMany(what: string, max: number): PdpError {
+  return new PdpError("resource-exhausted", `more than ${max} ${what} at once`);
+}
+
+/** Notes the end of a call; `tookMs` is left out for streams, which last as long as they like. */
+type Done = (code: status, tookMs?: number) => void;
+
+function createInstruments(meter: Meter) {
+  const total = meter.counter({
+    name: "postern_grpc_calls_total",
+    help: "Calls that ended, by method and gRPC status code.",
+    labels: ["method", "code"],
+  });
+  const seconds = meter.histogram({
+    name: "postern_grpc_call_seconds",
+    help: "Time from a request's last byte to its answer.",
+    labels: ["method"],
+    buckets: SECONDS,
+  });
+  const inFlight = meter.gauge({
+    name: "postern_grpc_waiting_calls",
+    help: "Calls that wait for something, such as the directory.",
+  });
+  // Label objects are made once per method and code, not once per call.
+  const forMethod = (method: string): Done => {
+    const labels: Labels[] = [];
+    const methodOnly = { method };
+    return (code, tookMs) => {
+      labels[code] ??= { method, code: status[code] ?? String(code) };
+      total.add(1, labels[code]);
+      if (tookMs !== undefined) seconds.observe(tookMs / 1_000, methodOnly);
+    };
+  };
+  return { inFlight, forMethod };
+}
