@@ -288,7 +288,7 @@ describe("createBundles()", () => {
     expect(statusOf(await started(), "a")).toMatchObject({ state: "failed", stage: "self-test" });
   });
 
-  it("tries the newest of several contents that came while it was busy", async () => {
+  it("activates one bundle at a time, and then the newest content of the others", async () => {
     let release = (): void => {};
     const held = new Promise<void>((resolve) => {
       release = resolve;
@@ -312,6 +312,7 @@ describe("createBundles()", () => {
     await put("b", "r2");
     release();
     await vi.waitFor(() => expect(bundles.policies.get("b")?.revision).toBe("r2"));
+    expect(tried).toEqual(["slow", "r2"]);
     expect(bundles.policies.get("a")?.revision).toBe("slow");
   });
 

@@ -16,7 +16,6 @@ import { BundleRefused } from "./bundle-refused.ts";
 import { type BundleStatus, type BundleStatuses, createBundleStatuses } from "./bundle-status.ts";
 import { createLastGood, type LastGood } from "./last-good.ts";
 import { createPoliciesInForce, type PoliciesInForce } from "./policies-in-force.ts";
-import type { FileContent } from "./read-file.ts";
 import {
   bundleSuffix,
   createFolderScan,
@@ -104,39 +103,24 @@ interface Parts {
   readonly lastGood: LastGood;
 }
 
-/** Hands what is found in the folder to the queue, so that one bundle is activated at a time. */
+/** Does what the folder asks for. Activations take their turn with removals. */
 function createListener(parts: Parts & { readonly enqueue: SerialQueue }): FolderListener {
   const { inForce, statuses, journal, lastGood, enqueue } = parts;
-  const waiting = new Map<string, FileContent>();
-
-  async function takeWaiting(name: string): Promise<void> {
-    const content = waiting.get(name);
-    waiting.delete(name);
-    if (content === undefined || !(await inForce.take(name, content, "folder"))) return;
-    try {
-      await lastGood.save(name, content);
-    } catch (error) {
-      journal.copyFailed(name, error);
-    }
-  }
-
   return {
-    found(name, content) {
-      // Newer content takes the place in the queue of what still waits.
-      const isNew = !waiting.has(name);
-      waiting.set(name, content);
-      if (isNew) void enqueue(() => takeWaiting(name));
-    },
-    refused(name, reason) {
-      void enqueue(async () => inForce.refuse(name, reason));
-    },
+    found: (name, content) =>
+      enqueue(async () => {
+        if (!(await inForce.take(name, content, "folder"))) return;
+        try {
+          await lastGood.save(name, content);
+        } catch (error) {
+          journal.copyFailed(name, error);
+        }
+      }),
+    refused: inForce.refuse,
     gone(name) {
-      waiting.delete(name);
-      void enqueue(async () => {
-        statuses.gone(name);
-        const revision = inForce.get(name)?.revision;
-        if (revision !== undefined) journal.gone(name, revision);
-      });
+      statuses.gone(name);
+      const revision = inForce.get(name)?.revision;
+      if (revision !== undefined) journal.gone(name, revision);
     },
   };
 }

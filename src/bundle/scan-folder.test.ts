@@ -30,7 +30,9 @@ beforeEach(async () => {
     bytesMax: 10,
     clock,
     listener: {
-      found: (name, { bytes }) => said.push(`${name}=${Buffer.from(bytes)}`),
+      found: async (name, { bytes }) => {
+        said.push(`${name}=${Buffer.from(bytes)}`);
+      },
       refused: (name, { stage, message }) => said.push(`${name}! ${stage}: ${message}`),
       gone: (name) => said.push(`-${name}`),
     },

@@ -7,8 +7,11 @@ import { type FileContent, readWholeFile, sampleOf } from "./read-file.ts";
 
 /** What a look at the folder brought to light. */
 export interface FolderListener {
-  /** New content of `<name>.tar.gz`, which has settled. */
-  found(name: string, content: FileContent): void;
+  /**
+   * New content of `<name>.tar.gz`, which has settled. The scan goes on when it resolves, so that
+   * one file at a time is in memory, and what comes next is as new as it can be.
+   */
+  found(name: string, content: FileContent): Promise<void>;
   /** A file that can't be taken; said once per state of the file. */
   refused(name: string, reason: BundleRefused): void;
   /** The file has left the folder. */
@@ -70,7 +73,7 @@ export function createFolderScan(deps: FolderScanDeps): FolderScan {
       const content = await readWholeFile(path, bytesMax);
       if (content?.sample !== sighting.sample) return true;
       sighting.done = true;
-      listener.found(name, content);
+      await listener.found(name, content);
       return false;
     } catch (error) {
       // Anything else, such as too many open files, may pass: the next scan tries again.
