@@ -6,10 +6,12 @@ import type { BuiltinFamily, HostBuiltin } from "./builtin.ts";
 import { cryptoBuiltins } from "./crypto.ts";
 import { encodingBuiltins } from "./encodings.ts";
 import { globBuiltins } from "./glob.ts";
+import { globsMatchBuiltins } from "./globs-match.ts";
 import { graphBuiltins } from "./graph.ts";
 import { jsonMarshalBuiltins } from "./json-marshal.ts";
 import { numberBuiltins } from "./numbers.ts";
 import { objectSubsetBuiltins } from "./object-subset.ts";
+import { regexBuiltins } from "./regex.ts";
 import { semverBuiltins } from "./semver.ts";
 import { sprintfBuiltins } from "./sprintf.ts";
 import { stringBuiltins } from "./strings.ts";
@@ -30,10 +32,12 @@ const families: readonly BuiltinFamily[] = [
   cryptoBuiltins,
   encodingBuiltins,
   globBuiltins,
+  globsMatchBuiltins,
   graphBuiltins,
   jsonMarshalBuiltins,
   numberBuiltins,
   objectSubsetBuiltins,
+  regexBuiltins,
   semverBuiltins,
   sprintfBuiltins,
   stringBuiltins,
