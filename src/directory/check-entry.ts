@@ -24,8 +24,10 @@ export function checkEntry<S extends TSchema>(
     // `false` schemas and `anyOf` repeat what `additionalProperties` and the branches say.
     if (error.keyword === "boolean") continue;
     const path = [...at.path, ...pointerSteps(error.instancePath, value)];
+    // Of a value that breaks several rules the first is enough; keys have places of their own.
+    const isAboutKeys = error.keyword === "required" || error.keyword === "additionalProperties";
     const place = path.join("\u0000");
-    if (told.has(place)) continue;
+    if (!isAboutKeys && told.has(place)) continue;
     told.add(place);
     const part = schemaAt(schema as unknown as SchemaView, error.schemaPath);
     explain({ keyword: error.keyword, params: error.params, schema: part }, path, at.problems);

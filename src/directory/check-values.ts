@@ -34,7 +34,11 @@ export function complainOfPattern(pattern: string, catalogue: Catalogue): Compla
       if (patternCovers(pattern, permission.resource, permission.action)) return undefined;
     }
   }
-  const hint = suggestion(pattern, permissions.keys());
+  const actions = catalogue.resourceTypes.get(resource)?.actions;
+  const hint =
+    actions === undefined
+      ? suggestion(pattern, permissions.keys())
+      : suggestion(action, actions) || `; ${resource} has ${actions.join(", ")}`;
   return `${quote(pattern)} is outside the catalogue of ${catalogue.name}${hint}`;
 }
 

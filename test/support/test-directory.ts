@@ -1,0 +1,74 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Create } from "typebox/value";
+import { silentHealth } from "../../src/base/health.ts";
+import { silentLogger } from "../../src/base/logger.ts";
+import type { Directory } from "../../src/directory/directory.ts";
+import { type DirectoryDeps, openDirectory } from "../../src/directory/open-directory.ts";
+import { directoryOptionsSchema } from "../../src/directory/options.ts";
+import type { Plan } from "../../src/directory/plan.ts";
+import { type ManualClock, manualClock } from "./manual-clock.ts";
+
+/** A directory in a folder of its own. */
+export interface TestDirectory {
+  readonly directory: Directory;
+  readonly clock: ManualClock;
+  /** The database. */
+  readonly file: string;
+  /** Applies YAML text. */
+  apply(text: string, options?: { readonly dryRun?: boolean }): Promise<Plan>;
+  /** Does what the poll timer does. */
+  poll(): void;
+  /** Another one on the same database, as another process has it. */
+  openAnother(overrides?: Partial<DirectoryDeps["options"]>): Promise<TestDirectory>;
+  /** Closes it and removes its folder. */
+  dispose(): Promise<void>;
+}
+
+/** Opens an empty directory with the shipped catalogues. */
+export async function openTestDirectory(
+  overrides: Partial<DirectoryDeps["options"]> = {},
+  deps: Partial<DirectoryDeps> = {},
+): Promise<TestDirectory> {
+  const folder = await mkdtemp(join(tmpdir(), "postern-directory-"));
+  const opened = await openAt(join(folder, "directory.db"), overrides, deps);
+  return {
+    ...opened,
+    async dispose() {
+      await opened.directory.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+async function openAt(
+  file: string,
+  overrides: Partial<DirectoryDeps["options"]>,
+  deps: Partial<DirectoryDeps>,
+): Promise<TestDirectory> {
+  const clock = manualClock();
+  let poll: () => void = () => {};
+  const directory = await openDirectory({
+    options: { ...Create(directoryOptionsSchema), file, ...overrides },
+    clock,
+    logger: silentLogger,
+    health: silentHealth,
+    unknownSubjects: () => "deny",
+    repeat: (run) => {
+      poll = run;
+      return () => {};
+    },
+    ...deps,
+  });
+  return {
+    directory,
+    clock,
+    file,
+    apply: (text, { dryRun = false } = {}) =>
+      directory.apply({ name: "test.yaml", text }, { dryRun }),
+    poll: () => poll(),
+    openAnother: (more = {}) => openAt(file, { ...overrides, ...more }, deps),
+    dispose: () => directory.close(),
+  };
+}
