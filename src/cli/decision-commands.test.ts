@@ -1,22 +1,7 @@
-import { mkdtempSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import {
-  create,
-  type DescMessage,
-  fromBinary,
-  type MessageInitShape,
-  type MessageShape,
-  toBinary,
-  toJson,
-} from "@bufbuild/protobuf";
-import { afterEach, describe, expect, it } from "vitest";
-import { manualClock } from "../../test/support/manual-clock.ts";
+import { describe, expect, it } from "vitest";
+import { answering, serveControl, socketPath } from "../../test/support/fake-control-server.ts";
 import { type CliRun, runPostern } from "../../test/support/run-postern.ts";
-import { type ControlServerDeps, createControlServer } from "../admin/control-server.ts";
-import { silentLogger } from "../base/logger.ts";
-import type { UnaryHandler } from "../base/unary-handler.ts";
 import { PdpError } from "../decision/error.ts";
 import {
   CheckRequestSchema,
@@ -26,51 +11,6 @@ import {
   MfaRequiredRequestSchema,
   MfaRequiredResponseSchema,
 } from "../grpc/gen/postern/v1/decision_pb.js";
-
-const closing: (() => Promise<void>)[] = [];
-afterEach(() => Promise.all(closing.splice(0).map((close) => close())));
-
-function socketPath(): string {
-  return join(mkdtempSync(join(tmpdir(), "postern-cli-")), "control.sock");
-}
-
-async function serve(
-  handlers: Record<string, UnaryHandler>,
-  bundles: ControlServerDeps["bundles"] = { list: () => [], remove: async () => false },
-): Promise<string> {
-  const path = socketPath();
-  const server = createControlServer({
-    options: { controlSocket: path, requestBytesMax: 1_048_576, requestTimeoutMs: 10_000 },
-    clock: manualClock(),
-    logger: silentLogger,
-    handlers: new Map(
-      Object.entries(handlers).map(([name, handler]) => [
-        `/postern.v1.DecisionService/${name}`,
-        handler,
-      ]),
-    ),
-    bundles,
-    status: () => ({}),
-  });
-  await server.listen();
-  closing.push(server.close);
-  return path;
-}
-
-/** A handler that keeps each request, as JSON, and gives `answer`. */
-function answering<Request extends DescMessage, Answer extends DescMessage>(
-  schemas: { readonly request: Request; readonly answer: Answer },
-  answer: MessageInitShape<Answer>,
-): { handler: UnaryHandler; requests: unknown[] } {
-  const requests: unknown[] = [];
-  return {
-    requests,
-    handler: (bytes) => {
-      requests.push(toJson(schemas.request, fromBinary(schemas.request, bytes)));
-      return toBinary(schemas.answer, create(schemas.answer, answer) as MessageShape<Answer>);
-    },
-  };
-}
 
 const checking = { request: CheckRequestSchema, answer: CheckResponseSchema };
 
@@ -94,7 +34,7 @@ describe("postern check", () => {
         field: "subject.id",
       });
     };
-    const ran = await run(await serve({ Check }), ["check", "", "agent:execute"]);
+    const ran = await run(await serveControl({ Check }), ["check", "", "agent:execute"]);
     expect(ran).toEqual({
       status: 2,
       stdout: "",
@@ -103,14 +43,15 @@ describe("postern check", () => {
   });
 
   it("fails on an answer that is not one", async () => {
-    const unreadable = await serve({ Check: () => Uint8Array.of(0xff) });
+    const unreadable = await serveControl({ Check: () => Uint8Array.of(0xff) });
     expect((await run(unreadable, ["check", "a", "b:c"])).stderr).toContain("is unreadable");
 
     const path = socketPath();
     const stranger = createServer((_, response) => response.writeHead(418).end("{}"));
     await new Promise<void>((resolve) => stranger.listen(path, resolve));
-    closing.push(async () => void stranger.close());
-    expect(await run(path, ["check", "a", "b:c"])).toMatchObject({
+    const ran = await run(path, ["check", "a", "b:c"]);
+    stranger.close();
+    expect(ran).toMatchObject({
       status: 2,
       stderr: "postern: the server answered with status 418\n",
     });
@@ -118,7 +59,7 @@ describe("postern check", () => {
 
   it("takes an answer without a word for a deny", async () => {
     const { handler: Check } = answering(checking, {});
-    expect((await run(await serve({ Check }), ["check", "a", "b:c"])).status).toBe(1);
+    expect((await run(await serveControl({ Check }), ["check", "a", "b:c"])).status).toBe(1);
   });
 
   it("prints a deny with its reason and ends with 1", async () => {
@@ -128,7 +69,9 @@ describe("postern check", () => {
       revision: "r1",
       generation: 1n,
     });
-    expect(await run(await serve({ Check }), ["check", "user-123", "admin:configure"])).toEqual({
+    expect(
+      await run(await serveControl({ Check }), ["check", "user-123", "admin:configure"]),
+    ).toEqual({
       status: 1,
       stdout: "deny   missing:admin:configure  platform@r1  generation 1\n",
       stderr: "",
@@ -145,7 +88,11 @@ describe("postern check", () => {
       grant: { pattern: "agent:*", path: ["group:x", "role:developer"] },
       obligations: [{ type: "limits", properties: { maxConcurrentJobs: 10 } }],
     });
-    const { status, stdout } = await run(await serve({ Check }), ["check", "u", "agent:execute"]);
+    const { status, stdout } = await run(await serveControl({ Check }), [
+      "check",
+      "u",
+      "agent:execute",
+    ]);
     expect(status).toBe(0);
     expect(stdout.split("\n")).toEqual([
       "allow  permission:agent:execute  platform@r1  generation 1",
@@ -157,7 +104,7 @@ describe("postern check", () => {
 
   it("sends what the options say", async () => {
     const { handler: Check, requests } = answering(checking, { allowed: true });
-    await run(await serve({ Check }), [
+    await run(await serveControl({ Check }), [
       ...["check", "-a", "gateway", "svc", "Cluster:Delete", "--subject-type", "service"],
       ...["--resource-id", "c-1", "--property", "owner=svc", "--property", "size=5"],
       ...["--property", 'tags=["a"]', "--property", "__proto__=x", "--context", "purpose=a=b"],
@@ -184,7 +131,7 @@ describe("postern check", () => {
 
   it("prints the proto's JSON with its own field names, zero values included", async () => {
     const { handler: Check } = answering(checking, { generation: 5n, decisionId: "d" });
-    const { stdout } = await run(await serve({ Check }), ["check", "a", "b:c", "--json"]);
+    const { stdout } = await run(await serveControl({ Check }), ["check", "a", "b:c", "--json"]);
     expect(JSON.parse(stdout)).toEqual({
       allowed: false,
       reason: "",
@@ -202,7 +149,7 @@ describe("postern check", () => {
       reason: "deny:\u001b[2J\nallow  forged",
       revision: "\u009b",
     });
-    const socket = await serve({ Check });
+    const socket = await serveControl({ Check });
     for (const args of [[], ["--json"]]) {
       const { stdout } = await run(socket, ["check", "a", "b:c", ...args], true);
       expect(stdout).not.toMatch(/^allow/m);
@@ -222,7 +169,7 @@ describe("postern mfa", () => {
       { request: MfaRequiredRequestSchema, answer: MfaRequiredResponseSchema },
       { reason: "mfa_required", maxAgeSeconds: 900n, ...answer },
     );
-    const ran = await run(await serve({ MfaRequired }), ["mfa", "admin-1", "agent:manage"]);
+    const ran = await run(await serveControl({ MfaRequired }), ["mfa", "admin-1", "agent:manage"]);
     expect(ran.status).toBe(status);
     expect(ran.stdout).toContain(text);
   });
@@ -258,7 +205,10 @@ describe("postern permissions", () => {
         ],
       },
     );
-    const { stdout } = await run(await serve({ GetPermissionSet }), ["permissions", "user-123"]);
+    const { stdout } = await run(await serveControl({ GetPermissionSet }), [
+      "permissions",
+      "user-123",
+    ]);
     const conditions =
       "until 2027-01-15T08:00:00Z, project in [alpha, b*], ip in [10.0.0.0/8], " +
       "authentication mtls, mfa required, maxConcurrentJobs 10";
@@ -277,58 +227,5 @@ describe("postern permissions", () => {
       "",
     ]);
     expect(requests).toEqual([{ subject: { id: "user-123" } }]);
-  });
-});
-
-describe("postern bundle", () => {
-  const active = {
-    application: "platform",
-    state: "active",
-    source: "folder",
-    revision: "abc",
-    digest: "0123456789abcdef",
-    activatedAtMs: 1_800_000_000_000,
-    lastAttemptAtMs: 1_800_000_000_000,
-  };
-  const failed = {
-    application: "billing",
-    state: "failed",
-    stage: "manifest",
-    error: "no roots",
-    lastAttemptAtMs: 1_800_000_000_000,
-  };
-
-  it("lists what serves, with status 0", async () => {
-    const socket = await serve({}, { list: () => [active], remove: async () => false });
-    expect(await run(socket, ["bundle", "list"])).toEqual({
-      status: 0,
-      stderr: "",
-      stdout:
-        "APPLICATION  STATE   REVISION  DIGEST        ACTIVE SINCE          LAST ATTEMPT\n" +
-        "platform     active  abc       0123456789ab  2027-01-15T08:00:00Z  2027-01-15T08:00:00Z\n",
-    });
-  });
-
-  it("lists what was refused and why, with status 1", async () => {
-    const socket = await serve({}, { list: () => [active, failed], remove: async () => false });
-    const { status, stdout } = await run(socket, ["bundle", "list"]);
-    expect(status).toBe(1);
-    expect(stdout).toMatch(/^billing +refused at manifest: no roots$/m);
-    const json = await run(socket, ["bundle", "list", "--json"]);
-    expect(JSON.parse(json.stdout)).toEqual([active, failed]);
-  });
-
-  it("removes one, and says which it doesn't know", async () => {
-    const remove = async (application: string) => application === "billing";
-    const socket = await serve({}, { list: () => [], remove });
-    expect(await run(socket, ["bundle", "remove", "billing"])).toMatchObject({
-      status: 0,
-      stdout: "billing is no longer served.\n",
-    });
-    expect(await run(socket, ["bundle", "remove", "nope"])).toMatchObject({
-      status: 2,
-      stderr: 'postern: there is no bundle of the application "nope" (not_found)\n',
-    });
-    expect((await run(socket, ["bundle", "remove", "../x"])).status).toBe(2);
   });
 });
