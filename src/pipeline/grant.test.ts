@@ -125,6 +125,16 @@ describe("the grant of an allow", () => {
     expect(staged.decide({ action: read }).reason).toBe("permission:agent:read");
   });
 
+  it("is remembered for a bounded number of permissions", () => {
+    const set = permissionSet({ classes: [conditionClass({}, [roleGrant("x", ["agent:act-7"])])] });
+    const staged = stagePipeline({ set, catalogue: undefined });
+    const reasonFor = (index: number) =>
+      staged.decide({ action: { name: `act-${index}`, properties: {} } }).reason;
+    for (let index = 0; index < 1_100; index += 1) reasonFor(index);
+    expect(reasonFor(7)).toBe("permission:agent:act-7");
+    expect(reasonFor(8)).toBe("policy:allow");
+  });
+
   it("is absent where a rule of the policy allows by itself", () => {
     const reasonOf = (result: JsonObject) => granted([{ patterns: ["agent:read"] }], result);
     expect(reasonOf({})).toMatchObject({ reason: "policy:allow", grant: undefined });

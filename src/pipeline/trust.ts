@@ -8,6 +8,7 @@ export type TrustOf = (peer: Peer) => TrustOptions;
 /** The sum over the caller's kind and every name of its certificate. */
 export function createTrustOf(options: PipelineOptions["trust"]): TrustOf {
   return (peer) => {
+    if (peer.kind === "control") return operator;
     const byKind = options[peer.kind];
     if (peer.certificateNames.length === 0) return byKind;
     return peer.certificateNames
@@ -16,6 +17,16 @@ export function createTrustOf(options: PipelineOptions["trust"]): TrustOf {
       .reduce(sum, byKind);
   };
 }
+
+/** Everything, except that nobody is trusted for attributes which the operator hasn't named. */
+const operator: TrustOptions = Object.freeze({
+  identity: true,
+  mfa: true,
+  ip: true,
+  authentication: true,
+  resource: true,
+  subjectProperties: [],
+});
 
 /** Whether the caller is the subject itself, by a name of its verified certificate. */
 export function isSelf(peer: Peer, subjectId: string): boolean {
