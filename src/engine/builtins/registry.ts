@@ -3,6 +3,7 @@
  * here is refused when it is activated.
  */
 import type { BuiltinFamily, HostBuiltin } from "./builtin.ts";
+import { cidrBuiltins } from "./cidr.ts";
 import { cryptoBuiltins } from "./crypto.ts";
 import { encodingBuiltins } from "./encodings.ts";
 import { globBuiltins } from "./glob.ts";
@@ -29,6 +30,7 @@ export {
 } from "./builtin.ts";
 
 const families: readonly BuiltinFamily[] = [
+  cidrBuiltins,
   cryptoBuiltins,
   encodingBuiltins,
   globBuiltins,

@@ -1,0 +1,86 @@
+import { type Term, TermObject, TermSet, termInteger, termSet } from "../term-value.ts";
+import { BuiltinError, type BuiltinFamily, BuiltinLimit } from "./builtin.ts";
+import { mergeNetworks } from "./cidr-merge.ts";
+import {
+  formatAddress,
+  holdsAddress,
+  type IpAddress,
+  type IpNetwork,
+  lastAddress,
+  networkOf,
+  parseAddress,
+  parseNetwork,
+} from "./ip-network.ts";
+import { checkItems, ITEMS_MAX, stepCounter } from "./limits.ts";
+import { asCollection, asString, isArray } from "./operands.ts";
+
+/** Networks, apart from `net.cidr_contains` and `net.cidr_intersects`, which wasm has. */
+export const cidrBuiltins: BuiltinFamily = {
+  "net.cidr_is_valid": ([text]) => typeof text === "string" && parseNetwork(text) !== undefined,
+  "net.cidr_expand": ([text]) => expand(networkOf(asString(text))),
+  "net.cidr_merge": ([texts]) => termSet(mergeNetworks(asCollection(texts).map(asString))),
+  "net.cidr_contains_matches": ([networks, members]) =>
+    containsMatches(candidatesOf(networks), candidatesOf(members)),
+};
+
+function expand(network: IpNetwork): Term {
+  const { bits, value } = network.address;
+  const hostBits = bits - network.prefix;
+  if (2 ** hostBits > ITEMS_MAX) throw new BuiltinLimit(`more than ${ITEMS_MAX} addresses`);
+  return termSet(
+    Array.from({ length: 2 ** hostBits }, (_, index) =>
+      formatAddress({ bits, value: value + BigInt(index) }),
+    ),
+  );
+}
+
+/** A text to compare, and what stands for it in the answer. */
+interface Candidate {
+  readonly text: Term | undefined;
+  readonly index: Term;
+}
+
+/** Arrays are known by position, objects by key, sets and single strings by themselves. */
+function candidatesOf(term: Term | undefined): Candidate[] {
+  if (typeof term === "string") return [{ text: term, index: term }];
+  if (term instanceof TermSet) {
+    return term.items.map((item) => ({ text: textOf(item), index: item }));
+  }
+  if (term instanceof TermObject) {
+    return term.entries().map(([key, value]) => ({ text: textOf(value), index: key }));
+  }
+  if (!isArray(term)) return [];
+  return term.map((item, index) => ({ text: textOf(item), index: termInteger(index) }));
+}
+
+function textOf(item: Term): Term {
+  if (isArray(item) && item.length > 0) return item[0]!;
+  if (typeof item !== "string") throw new BuiltinError("expected a string or an array with one");
+  return item;
+}
+
+function containsMatches(networks: readonly Candidate[], members: readonly Candidate[]): Term {
+  if (networks.length === 0 || members.length === 0) return termSet([]);
+  const step = stepCounter();
+  const parsedNetworks = networks.map(({ text }) => networkOf(asString(text)));
+  const parsedMembers = members.map(({ text }) => memberOf(asString(text)));
+  const found: Term[] = [];
+  networks.forEach(({ index }, i) => {
+    members.forEach((member, j) => {
+      step();
+      if (!holds(parsedNetworks[i]!, parsedMembers[j]!)) return;
+      found.push([index, member.index]);
+      checkItems(found.length);
+    });
+  });
+  return termSet(found);
+}
+
+function memberOf(text: string): IpAddress | IpNetwork {
+  return parseAddress(text) ?? networkOf(text);
+}
+
+function holds(network: IpNetwork, member: IpAddress | IpNetwork): boolean {
+  if ("bits" in member) return holdsAddress(network, member);
+  return holdsAddress(network, member.address) && holdsAddress(network, lastAddress(member));
+}
