@@ -133,7 +133,7 @@ describe("createControlServer()", () => {
     expect(await send(socket, CHECK, post("abc"))).toEqual([200, "cba"]);
     expect(calls).toEqual([
       {
-        peer: { kind: "unix", certificateNames: [] },
+        peer: { kind: "control", certificateNames: [] },
         deadline: { atMonotonicMs: 11_000 },
       },
     ]);

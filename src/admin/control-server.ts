@@ -47,7 +47,7 @@ const ANSWERS = {
   internal: { code: "internal", status: 500 },
 } satisfies Record<ErrorKind, { code: string; status: number }>;
 
-const peer: Peer = { kind: "unix", certificateNames: [] };
+const peer: Peer = { kind: "control", certificateNames: [] };
 
 /** Makes the control server; nothing is served before `listen`. */
 export function createControlServer(deps: ControlServerDeps): ControlServer {

@@ -2,8 +2,11 @@ import type { Deadline } from "./deadline.ts";
 
 /** Who is at the other end of a connection, as the transport established it. */
 export interface Peer {
-  /** How the connection came in; trust is configured per kind. */
-  readonly kind: "unix" | "loopback" | "network";
+  /**
+   * How the connection came in; trust is configured per kind. `control` is the operator's own
+   * socket, which only the server's user can open: whoever is there may ask and state anything.
+   */
+  readonly kind: "control" | "unix" | "loopback" | "network";
   /** URI and DNS subject alternative names of a verified client certificate; empty without one. */
   readonly certificateNames: readonly string[];
 }

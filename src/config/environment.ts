@@ -1,6 +1,6 @@
 import { isScalar, parseDocument, Scalar, type YAMLMap, YAMLSeq } from "yaml";
+import { nearest } from "../base/nearest.ts";
 import type { ConfigProblem } from "./config-error.ts";
-import { nearest } from "./nearest.ts";
 import { type OptionSchema, shapeOf, snakeCase } from "./option-schema.ts";
 
 const PREFIX = "POSTERN_";

@@ -1,8 +1,8 @@
 import { Value } from "typebox/value";
 import { isMap, isScalar, isSeq, type LineCounter, type Node, type YAMLMap } from "yaml";
+import { nearest } from "../base/nearest.ts";
 import type { ConfigProblem } from "./config-error.ts";
 import type { Override } from "./environment.ts";
-import { nearest } from "./nearest.ts";
 import { expectation, isOptional, type OptionSchema, shapeOf, snakeCase } from "./option-schema.ts";
 
 const SHOWN_MAX = 64;

@@ -1,7 +1,7 @@
+import { suggestion } from "../base/nearest.ts";
 import type { CheckedEntry } from "./check-file.ts";
 import { chunks } from "./chunks.ts";
 import { assignmentName, describeAssignment } from "./describe.ts";
-import { suggestion } from "./nearest.ts";
 import type { PlanItem } from "./plan.ts";
 import { type Problems, quote } from "./problems.ts";
 import { readAssignments, scopeText } from "./read-assignments.ts";

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Static, Type } from "typebox";
+import { suggestion } from "../base/nearest.ts";
 import type { Catalogue, CataloguePermission, ResourceType } from "../decision/catalogue.ts";
 import { checkApplicationName } from "../decision/names.ts";
 import { checkEntry } from "./check-entry.ts";
@@ -7,7 +8,6 @@ import { checkMapping, checkRole, complain } from "./check-role.ts";
 import { complainOfTerm } from "./check-values.ts";
 import type { DirectoryText } from "./directory.ts";
 import { findCycle } from "./inheritance.ts";
-import { suggestion } from "./nearest.ts";
 import { type Problems, quote } from "./problems.ts";
 import type { MappingRecord, RoleRecord } from "./records.ts";
 import { readYaml } from "./yaml-text.ts";

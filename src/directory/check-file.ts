@@ -1,3 +1,4 @@
+import { suggestion } from "../base/nearest.ts";
 import type { Catalogue } from "../decision/catalogue.ts";
 import type { JsonValue } from "../decision/json.ts";
 import type { CatalogueDefinition } from "./catalogue-file.ts";
@@ -8,7 +9,6 @@ import { checkSubject } from "./check-subject.ts";
 import { assignmentName } from "./describe.ts";
 import type { DirectoryText } from "./directory.ts";
 import { applicationEntrySchema, directoryFileSchema } from "./directory-file.ts";
-import { suggestion } from "./nearest.ts";
 import { type FieldPath, type Problems, quote } from "./problems.ts";
 import type { AssignmentRecord, MappingRecord, RoleRecord, SubjectRecord } from "./records.ts";
 import { readYaml } from "./yaml-text.ts";

@@ -1,3 +1,4 @@
+import { nearest } from "../base/nearest.ts";
 import type { Catalogue } from "../decision/catalogue.ts";
 import type { JsonObject, JsonValue } from "../decision/json.ts";
 import { checkEntry } from "./check-entry.ts";
@@ -8,7 +9,6 @@ import {
   type RoleEntry,
   roleEntrySchema,
 } from "./directory-file.ts";
-import { nearest } from "./nearest.ts";
 import { type FieldPath, type Problems, quote } from "./problems.ts";
 import {
   type MappingRecord,
@@ -120,9 +120,11 @@ function checkRestrictions(
 }
 
 function complainOfLimit(name: string, value: unknown): string | undefined {
-  // A misspelt demand taken for a limit would silently demand nothing.
+  // A misspelt demand taken for a limit would silently demand nothing. `mfa` is so short that it
+  // is near to honest names, such as `max`.
   const near = nearest(name, DEMANDS);
-  if (near !== undefined) return `unknown key; did you mean ${quote(near)}?`;
+  const isMeant = near !== undefined && (near !== "mfa" || /^mf/i.test(name));
+  if (isMeant) return `unknown key; did you mean ${quote(near)}?`;
   if (typeof value === "number" || typeof value === "boolean") return complainOfTerm(name);
   if (typeof value === "string" && value.length <= LIMIT_LENGTH_MAX) return complainOfTerm(name);
   return `expected a number, true, false, or a text of at most ${LIMIT_LENGTH_MAX} characters`;

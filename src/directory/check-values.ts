@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
+import { suggestion } from "../base/nearest.ts";
 import type { Catalogue } from "../decision/catalogue.ts";
 import { checkId, checkTerm, patternCovers } from "../decision/names.ts";
-import { suggestion } from "./nearest.ts";
 import { quote } from "./problems.ts";
 
 /** Each check gives what is wrong, or `undefined`. */

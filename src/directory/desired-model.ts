@@ -1,7 +1,7 @@
+import { suggestion } from "../base/nearest.ts";
 import type { ApplicationModel, Origin } from "./application-model.ts";
 import type { CheckedApplication, CheckedEntry } from "./check-file.ts";
 import { findCycle } from "./inheritance.ts";
-import { suggestion } from "./nearest.ts";
 import { type Problems, quote } from "./problems.ts";
 import type { MappingRecord, RoleRecord } from "./records.ts";
 import {

@@ -18,6 +18,17 @@ describe("createTrustOf()", () => {
     expect(trustOf({ kind: "loopback", certificateNames: [] })).toEqual(untrusted);
   });
 
+  it("lets the operator at the control socket state everything but attributes", () => {
+    expect(trustOf({ kind: "control", certificateNames: [] })).toEqual({
+      identity: true,
+      mfa: true,
+      ip: true,
+      authentication: true,
+      resource: true,
+      subjectProperties: [],
+    });
+  });
+
   it("sums up the kind and every name of the certificate", () => {
     const certificateNames = ["spiffe://example/gateway", "gateway.example", "unlisted"];
     expect(trustOf({ kind: "unix", certificateNames })).toEqual({
