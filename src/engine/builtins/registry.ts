@@ -10,6 +10,7 @@ import { globBuiltins } from "./glob.ts";
 import { globsMatchBuiltins } from "./globs-match.ts";
 import { graphBuiltins } from "./graph.ts";
 import { jsonMarshalBuiltins } from "./json-marshal.ts";
+import { jsonPatchBuiltins } from "./json-patch.ts";
 import { numberBuiltins } from "./numbers.ts";
 import { objectSubsetBuiltins } from "./object-subset.ts";
 import { regexBuiltins } from "./regex.ts";
@@ -37,6 +38,7 @@ const families: readonly BuiltinFamily[] = [
   globsMatchBuiltins,
   graphBuiltins,
   jsonMarshalBuiltins,
+  jsonPatchBuiltins,
   numberBuiltins,
   objectSubsetBuiltins,
   regexBuiltins,
