@@ -6,14 +6,16 @@ import { runCli } from "./cli/cli.ts";
 import type { Config } from "./config/config.ts";
 import type { LoadedConfig } from "./config/load-config.ts";
 import type { Directory } from "./directory/directory.ts";
-import { openDirectory } from "./directory/open-directory.ts";
 import { applicationOptions } from "./pipeline/options.ts";
-import { startServer } from "./server.ts";
-import { createProcessLogger } from "./telemetry/logger.ts";
-import { createMeter } from "./telemetry/meter.ts";
 
 const EXIT_OK = 0;
 const EXIT_FAILED = 2;
+
+// A reader that has seen enough (`postern directory show | head`) is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(EXIT_OK);
+  throw error;
+});
 
 process.exitCode = await runCli(process.argv.slice(2), {
   stdout: process.stdout,
@@ -25,6 +27,12 @@ process.exitCode = await runCli(process.argv.slice(2), {
 
 /** Serves until SIGTERM or SIGINT, then drains. A second signal ends the process at once. */
 async function serve({ config }: LoadedConfig): Promise<number> {
+  // Loaded here, because commands that only ask would spend half their time on loading the server.
+  const [{ startServer }, { createProcessLogger }, { createMeter }] = await Promise.all([
+    import("./server.ts"),
+    import("./telemetry/logger.ts"),
+    import("./telemetry/meter.ts"),
+  ]);
   const meter = createMeter();
   const dropped = meter.counter({
     name: "postern_log_lines_dropped_total",
@@ -70,7 +78,8 @@ async function serve({ config }: LoadedConfig): Promise<number> {
 }
 
 /** For commands, which say themselves what went wrong. */
-function openForCommand(config: Config): Promise<Directory> {
+async function openForCommand(config: Config): Promise<Directory> {
+  const { openDirectory } = await import("./directory/open-directory.ts");
   return openDirectory({
     options: config.directory,
     clock: systemClock,

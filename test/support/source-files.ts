@@ -57,7 +57,8 @@ function readSourceFile(path: string): SourceFile {
 
 function importsOf(path: string, program: SyntaxNode): Import[] {
   const found: Import[] = [];
-  for (const node of children(program)) {
+  for (const node of walk(program)) {
+    // Import and export declarations, and `import("./x.ts")`.
     const source = node["source"] as SyntaxNode | undefined | null;
     const specifier = source?.["value"];
     if (typeof specifier !== "string" || !specifier.startsWith(".")) continue;
