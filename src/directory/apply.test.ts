@@ -192,6 +192,11 @@ applications:
 });
 
 describe("apply()", () => {
+  it("takes a limit whose name only looks like a demand", async () => {
+    const plan = await test.apply(platform("roles: [{ name: a, restrictions: { max: 1 } }]"));
+    expect(plan.items[0]?.details).toContain('limits: {} → {"max":1}');
+  });
+
   it("does nothing the second time", async () => {
     const text = await readFile("examples/quickstart-directory.yaml", "utf8");
     const first = await test.apply(text);

@@ -121,7 +121,7 @@ resourceTypes:
     [
       "an unknown pattern",
       `${tiny}roles: [{ name: a, permissions: [door:opne] }]`,
-      '"door:opne" is outside the catalogue of tiny; door has open',
+      '"door:opne" is outside the catalogue of tiny; did you mean "open"?',
     ],
     [
       "a wildcard that covers nothing",

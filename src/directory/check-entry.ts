@@ -1,6 +1,6 @@
 import type { Static, TSchema } from "typebox";
 import { Check, Errors } from "typebox/value";
-import { suggestion } from "./nearest.ts";
+import { suggestion } from "../base/nearest.ts";
 import { type FieldPath, type Problems, quote } from "./problems.ts";
 
 /** What is read of a JSON schema to explain an error. */

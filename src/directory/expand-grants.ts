@@ -34,8 +34,8 @@ interface Start {
   readonly expiresAtMs: number | undefined;
 }
 
-/** Ways from one role, whoever has it; `grantsMax` bounds what a subject gets together. */
-const PATHS_MAX = 10_000;
+/** Ways from one role, whoever has it: finding more takes quadratic time. Real roles have tens. */
+const PATHS_MAX = 2_000;
 
 /** Thrown when a set would have more grants than the limit. */
 export class TooManyGrants extends Error {}

@@ -46,7 +46,7 @@ export const directoryOptionsSchema = Type.Object(
     fileBytesMax: Type.Integer({
       description: "Largest directory or catalogue file, in bytes",
       default: 64 * MiB,
-      reason: "some 500,000 subjects, and what a process can parse without danger",
+      reason: "some 500,000 subjects; parsing them takes two minutes (0.6 MB/s)",
       minimum: 1,
       maximum: 1024 * MiB,
     }),

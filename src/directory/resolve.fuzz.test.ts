@@ -37,7 +37,7 @@ const NETWORKS = ["10.0.0.0/8", "10.1.0.0/16", "fd00::/8"];
 const PATTERNS = ["agent:read", "agent:*", "*:read", "workflow:execute", "mesh:discover"];
 const PROJECTS = ["alpha", "beta"];
 const GROUPS = ["g0", "g1"];
-const ROLES_MAX = 7;
+const ROLES_MAX = 6;
 
 const restrictions: fc.Arbitrary<Restrictions> = fc.oneof(
   { weight: 2, arbitrary: fc.constant(noRestrictions) },
@@ -58,7 +58,8 @@ const world: fc.Arbitrary<World> = fc.integer({ min: 1, max: ROLES_MAX }).chain(
     fc.record({
       name: fc.constant(name),
       description: fc.constant(""),
-      assignment: fc.constantFrom("manual", "group", "default"),
+      // Few are everybody's: what everybody has hides how else it would be reached.
+      assignment: fc.constantFrom("manual", "manual", "manual", "group", "group", "default"),
       permissions: fc.subarray(PATTERNS, { maxLength: 2 }),
       inheritsFrom: fc.subarray(names.slice(i + 1)),
       restrictions,
@@ -176,7 +177,7 @@ describe("expandGrants()", () => {
           expect(active(classes, request)).toEqual(reference(some, request));
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 1_000 },
     );
   });
 });

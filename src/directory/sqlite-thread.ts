@@ -87,9 +87,12 @@ export async function startSqliteThread(data: SqliteWorkerData): Promise<SqliteT
   };
 }
 
+/** What SQLite says that an operator can do something about, and that reveals nothing. */
+const TELLING = /locked|readonly|full|disk I\/O error|not a database|malformed/;
+
 function unavailable(file: string, why: string): PdpError {
-  // Callers need no paths and no SQL; operators get both from the cause.
-  return new PdpError("unavailable", "the directory can't be read or written", {
+  const reason = TELLING.test(why) ? ` (${why})` : "";
+  return new PdpError("unavailable", `the directory can't be read or written${reason}`, {
     cause: new Error(`${file}: ${why}`),
   });
 }

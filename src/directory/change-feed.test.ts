@@ -1,0 +1,85 @@
+import { describe, expect, it } from "vitest";
+import { silentLogger } from "../base/logger.ts";
+import { PdpError } from "../decision/error.ts";
+import { createChangeFeed } from "./change-feed.ts";
+import type { DirectoryChange } from "./directory.ts";
+import type { Store } from "./store.ts";
+
+/** A store whose reads are answered by hand. */
+function scriptedFeed() {
+  const reads: {
+    readonly resolve: (changes: readonly DirectoryChange[]) => void;
+    readonly reject: (error: Error) => void;
+  }[] = [];
+  const store = {
+    read: () => new Promise((resolve, reject) => reads.push({ resolve, reject })),
+  } as unknown as Store;
+  const reports: boolean[] = [];
+  let tick: () => void = () => {};
+  let isStopped = false;
+  const feed = createChangeFeed({
+    store,
+    generation: 1,
+    pollIntervalMs: 200,
+    repeat: (run) => {
+      tick = run;
+      return () => {
+        isStopped = true;
+      };
+    },
+    logger: silentLogger,
+    report: (isReadable) => reports.push(isReadable),
+  });
+  const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  return { feed, reads, reports, tick: () => tick(), settled, isStopped: () => isStopped };
+}
+
+describe("createChangeFeed()", () => {
+  it("says once that the directory can't be read, and once that it can again", async () => {
+    const { reads, reports, tick, settled } = scriptedFeed();
+    for (let i = 0; i < 3; i++) {
+      tick();
+      reads[i]!.reject(new PdpError("unavailable", "gone"));
+      await settled();
+    }
+    expect(reports).toEqual([false]);
+    for (let i = 3; i < 5; i++) {
+      tick();
+      reads[i]!.resolve([]);
+      await settled();
+    }
+    expect(reports).toEqual([false, true]);
+  });
+
+  it("looks no second time while a look is under way", () => {
+    const { reads, tick } = scriptedFeed();
+    tick();
+    tick();
+    expect(reads).toHaveLength(1);
+  });
+
+  it("looks again for who polls during a look, which may have missed the commit", async () => {
+    const { feed, reads, tick, settled } = scriptedFeed();
+    const heard: number[] = [];
+    feed.watch(({ generation }) => heard.push(generation));
+    tick();
+    const polled = feed.poll();
+    reads[0]!.resolve([]);
+    await settled();
+    reads[1]!.resolve([{ generation: 2, subjects: "all" }]);
+    await polled;
+    expect(heard).toEqual([2]);
+  });
+
+  it("announces nothing once closed", async () => {
+    const { feed, reads, tick, settled, isStopped } = scriptedFeed();
+    const heard: number[] = [];
+    feed.watch(({ generation }) => heard.push(generation));
+    tick();
+    feed.close();
+    reads[0]!.resolve([{ generation: 2, subjects: "all" }]);
+    await settled();
+    expect(heard).toEqual([]);
+    expect(isStopped()).toBe(true);
+  });
+});
