@@ -27,7 +27,7 @@ describeSetCache("createMemoryCache()", ({ clock, ttlMs, negativeTtlMs }) =>
 describe("createMemoryCache()", () => {
   const key = (subjectId: string) => ({ application: "platform", subjectId });
 
-  it("evicts the least recently used set beyond its entries", () => {
+  it("evicts the oldest set that was not used since, beyond its entries", () => {
     const { cache } = cacheWith({ entriesMax: 2 });
     cache.put(cacheableSet({ subjectId: "a" }));
     cache.put(cacheableSet({ subjectId: "b" }));
@@ -36,6 +36,18 @@ describe("createMemoryCache()", () => {
     expect(cache.get(key("b"))).toBe("absent");
     expect(cache.get(key("a"))).toMatchObject({ generation: 1 });
     expect(cache.entries()).toBe(2);
+  });
+
+  it("evicts the oldest where all were used", () => {
+    const { cache } = cacheWith({ entriesMax: 2 });
+    for (const subjectId of ["a", "b", "c"]) {
+      cache.put(cacheableSet({ subjectId }));
+      cache.get(key("a"));
+      cache.get(key(subjectId));
+    }
+    expect(cache.entries()).toBe(2);
+    expect(cache.get(key("a"))).toBe("absent");
+    expect(cache.get(key("c"))).toMatchObject({ generation: 1 });
   });
 
   it("evicts by bytes and counts them exactly", () => {

@@ -1,18 +1,13 @@
 import type { Clock } from "../base/clock.ts";
 import type { Meter } from "../base/meter.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
+import { type BoundedSet, BoundedSets } from "./bounded-sets.ts";
 import type { SetCache, SetChange, SetKey, SetLookup } from "./cache.ts";
 import { encodeKey } from "./key.ts";
 import type { CacheOptions } from "./options.ts";
 import { approximateSetBytes } from "./set-size.ts";
 
 const TTL_SPREAD = 0.2;
-
-interface Entry {
-  readonly set: PermissionSet;
-  readonly bytes: number;
-  readonly agedAtMonotonicMs: number;
-}
 
 /** The memory tier: everything is answered at once. */
 export interface MemoryCache extends SetCache {
@@ -40,97 +35,67 @@ export interface MemoryCacheDeps {
 export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
   const { clock, options } = deps;
   const meters = instruments(deps.meter);
-  // In order of last use: a hit moves its entry to the end.
-  const entries = new Map<string, Entry>();
+  const evicted = (reason: string): void => meters.evictions.add(1, { reason });
+  const sets = new BoundedSets({ ...options, evicted });
   // Only applications with a policy get here, so there are few.
   const applications = new Set<string>();
-  let bytes = 0;
   let announced = 0;
 
-  function remove(key: string, entry: Entry): void {
-    entries.delete(key);
-    bytes -= entry.bytes;
-  }
-
-  function evictWhileOver(): void {
-    for (const [key, entry] of entries) {
-      const over =
-        bytes > options.bytesMax ? "bytes" : entries.size > options.entriesMax ? "entries" : "";
-      if (over === "") return;
-      remove(key, entry);
-      meters.evictions.add(1, { reason: over });
-    }
-  }
-
   function report(): void {
-    meters.entries.set(entries.size);
-    meters.bytes.set(bytes);
+    meters.entries.set(sets.size);
+    meters.bytes.set(sets.bytes);
   }
 
   return {
     get(query) {
       const key = encodeKey(query);
-      const entry = entries.get(key);
-      if (entry === undefined) return "absent";
-      if (clock.monotonicMs() >= entry.agedAtMonotonicMs) {
-        remove(key, entry);
-        return "aged";
+      const found = sets.get(key);
+      if (found === undefined) return "absent";
+      const { validUntilMs } = found.set;
+      const isAged = clock.monotonicMs() >= found.agedAtMonotonicMs;
+      if (isAged || (validUntilMs !== undefined && clock.wallMs() >= validUntilMs)) {
+        sets.delete(key);
+        return isAged ? "aged" : "expired";
       }
-      const { validUntilMs } = entry.set;
-      if (validUntilMs !== undefined && clock.wallMs() >= validUntilMs) {
-        remove(key, entry);
-        return "expired";
-      }
-      entries.delete(key);
-      entries.set(key, entry);
-      return entry.set;
+      found.isUsed = true;
+      return found.set;
     },
 
     put(set) {
       const key = encodeKey({ application: set.application, subjectId: set.subject.id });
-      const former = entries.get(key);
-      if (set.generation < Math.max(announced, former?.set.generation ?? 0)) return;
-      if (former !== undefined) remove(key, former);
-      const entry = newEntry(set, deps);
-      // A set beyond the whole budget would evict everything else and then itself.
-      if (entry.bytes <= options.bytesMax) {
-        entries.set(key, entry);
-        applications.add(set.application);
-        bytes += entry.bytes;
-        evictWhileOver();
-      }
+      const former = sets.get(key)?.set.generation ?? 0;
+      if (set.generation < Math.max(announced, former)) return;
+      sets.put(key, boundedSet(set, deps));
+      applications.add(set.application);
       report();
     },
 
     invalidate({ generation, subjects }) {
       announced = Math.max(announced, generation);
-      if (subjects === "all") {
-        entries.clear();
-        bytes = 0;
-      } else {
+      if (subjects === "all") sets.clear();
+      else {
         for (const subjectId of subjects) {
           for (const application of applications) {
-            const key = encodeKey({ application, subjectId });
-            const entry = entries.get(key);
-            if (entry !== undefined) remove(key, entry);
+            sets.delete(encodeKey({ application, subjectId }));
           }
         }
       }
       report();
     },
 
-    entries: () => entries.size,
-    bytes: () => bytes,
+    entries: () => sets.size,
+    bytes: () => sets.bytes,
   };
 }
 
-function newEntry(set: PermissionSet, { clock, options, random }: MemoryCacheDeps): Entry {
+function boundedSet(set: PermissionSet, { clock, options, random }: MemoryCacheDeps): BoundedSet {
   const ttlMs =
     set.status === "unknown" ? Math.min(options.ttlMs, options.negativeTtlMs) : options.ttlMs;
   return {
     set,
     bytes: approximateSetBytes(set),
     agedAtMonotonicMs: clock.monotonicMs() + ttlMs * (1 - TTL_SPREAD * random()),
+    isUsed: false,
   };
 }
 

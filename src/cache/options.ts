@@ -8,7 +8,7 @@ export const cacheOptionsSchema = Type.Object(
       minimum: 1,
       maximum: 10_000_000,
       default: 20_000,
-      description: "Permission sets remembered at most; the least recently used goes first.",
+      description: "Permission sets remembered at most; the oldest that is not in use goes first.",
       reason: "Twice the subjects that a busy sidecar meets within a time to live.",
     }),
     bytesMax: Type.Integer({
