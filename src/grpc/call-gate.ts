@@ -45,43 +45,44 @@ export interface CallGateDeps {
 
 const SECONDS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5];
 
-type UnaryCall = ServerUnaryCall<Uint8Array, Uint8Array>;
-
 /** Makes the gate that all methods of a server share. */
 export function createCallGate(deps: CallGateDeps): CallGate {
-  const { clock, logger, options } = deps;
-  const instruments = createInstruments(deps.meter);
-  let calls = 0;
-  let streams = 0;
+  const parts = { ...deps, instruments: createInstruments(deps.meter) };
+  return { unary: createUnaryGate(parts), stream: createStreamGate(parts) };
+}
 
-  function unary(method: string, handler: UnaryHandler, peerOf: PeerOf) {
-    const done = instruments.forMethod(method);
+type GateParts = CallGateDeps & { readonly instruments: Instruments };
 
-    // Awaited apart, so that an answer that is there at once costs no turn of the event loop.
-    async function settle(answer: Promise<Uint8Array>): Promise<Uint8Array> {
-      instruments.inFlight.set(++calls);
-      try {
-        return await answer;
-      } finally {
-        instruments.inFlight.set(--calls);
-      }
+function createUnaryGate({ clock, logger, options, instruments }: GateParts): CallGate["unary"] {
+  let waiting = 0;
+
+  // Only what is awaited counts: an answer that is there at once never meets another call.
+  async function settle(answer: Promise<Uint8Array>): Promise<Uint8Array> {
+    instruments.waiting.set(++waiting);
+    try {
+      return await answer;
+    } finally {
+      instruments.waiting.set(--waiting);
     }
+  }
 
-    return (call: UnaryCall, respond: Parameters<handleUnaryCall<Uint8Array, Uint8Array>>[1]) => {
+  return (method, handler, peerOf) => {
+    const done = instruments.forMethod(method);
+    return (call, respond) => {
       const startedMs = clock.monotonicMs();
       const succeed = (answer: Uint8Array): void => {
         done(call.cancelled ? status.CANCELLED : status.OK, clock.monotonicMs() - startedMs);
         respond(null, answer);
       };
       const fail = (error: unknown): void => {
-        const failure = grpcStatus(convert(error, method));
+        const failure = grpcStatus(pdpErrorOf(error, method, logger));
         done(call.cancelled ? status.CANCELLED : failure.code, clock.monotonicMs() - startedMs);
         respond(failure);
       };
       try {
         const deadline = deadlineOf(call, clock);
         if (remainingMs(clock, deadline) === 0) throw expired();
-        if (calls >= options.callsMax) throw tooMany("calls", options.callsMax);
+        if (waiting >= options.callsMax) throw tooMany("calls", options.callsMax);
         const answer = handler(call.request, { peer: peerOf(call.getPeer()), deadline });
         if (answer instanceof Promise) settle(answer).then(succeed, fail);
         else succeed(answer);
@@ -89,48 +90,46 @@ export function createCallGate(deps: CallGateDeps): CallGate {
         fail(error);
       }
     };
-  }
+  };
+}
 
-  function stream<Call extends StreamingCall>(method: string, handler: (call: Call) => void) {
+function createStreamGate({ logger, options, instruments }: GateParts): CallGate["stream"] {
+  let open = 0;
+  return (method, handler) => {
     const done = instruments.forMethod(method);
-    return (call: Call): void => {
+    return (call) => {
       let code = status.OK;
-      const refuse = (error: unknown): void => {
-        call.emit("error", grpcStatus(convert(error, method)));
-      };
       call.on("error", (error: { code?: status }) => {
         code = error.code ?? status.UNKNOWN;
       });
-      streams++;
+      open++;
       call.on("close", () => {
-        streams--;
+        open--;
         done(call.cancelled ? status.CANCELLED : code);
       });
       try {
-        if (streams > options.streamsMax) throw tooMany("streams", options.streamsMax);
+        if (open > options.streamsMax) throw tooMany("streams", options.streamsMax);
         handler(call);
       } catch (error) {
-        refuse(error);
+        call.emit("error", grpcStatus(pdpErrorOf(error, method, logger)));
       }
     };
-  }
+  };
+}
 
-  function convert(error: unknown, method: string): PdpError {
-    const pdpError = toPdpError(error);
-    if (pdpError.kind === "internal") {
-      logger.error(
-        { error: pdpError.cause ?? pdpError, method },
-        "A call failed for a reason nobody foresaw. The caller was told INTERNAL, not an allow.",
-      );
-    }
-    return pdpError;
+function pdpErrorOf(error: unknown, method: string, logger: Logger): PdpError {
+  const pdpError = toPdpError(error);
+  if (pdpError.kind === "internal") {
+    logger.error(
+      { error: pdpError.cause ?? pdpError, method },
+      "A call failed for a reason nobody foresaw. The caller was told INTERNAL, not an allow.",
+    );
   }
-
-  return { unary, stream };
+  return pdpError;
 }
 
 /** grpc-js gives the deadline as wall-clock time; it is measured from here on without the wall. */
-function deadlineOf(call: UnaryCall, clock: Clock): Deadline {
+function deadlineOf(call: ServerUnaryCall<Uint8Array, Uint8Array>, clock: Clock): Deadline {
   const deadline = call.getDeadline();
   const wallMs = typeof deadline === "number" ? deadline : deadline.getTime();
   if (wallMs === Number.POSITIVE_INFINITY) return noDeadline;
@@ -148,6 +147,8 @@ function tooMany(what: string, max: number): PdpError {
 /** Notes the end of a call; `tookMs` is left out for streams, which last as long as they like. */
 type Done = (code: status, tookMs?: number) => void;
 
+type Instruments = ReturnType<typeof createInstruments>;
+
 function createInstruments(meter: Meter) {
   const total = meter.counter({
     name: "postern_grpc_calls_total",
@@ -160,7 +161,7 @@ function createInstruments(meter: Meter) {
     labels: ["method"],
     buckets: SECONDS,
   });
-  const inFlight = meter.gauge({
+  const waiting = meter.gauge({
     name: "postern_grpc_waiting_calls",
     help: "Calls that wait for something, such as the directory.",
   });
@@ -174,5 +175,5 @@ function createInstruments(meter: Meter) {
       if (tookMs !== undefined) seconds.observe(tookMs / 1_000, methodOnly);
     };
   };
-  return { inFlight, forMethod };
+  return { waiting, forMethod };
 }

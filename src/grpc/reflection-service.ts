@@ -34,7 +34,8 @@ async function serve(
   call: ServerDuplexStream<Uint8Array, Uint8Array>,
   index: DescriptorIndex,
 ): Promise<void> {
-  for await (const bytes of call) {
+  // A stream that is destroyed sends no status, and its client would wait for ever.
+  for await (const bytes of call.iterator({ destroyOnReturn: false })) {
     const originalRequest = fromBinary(ServerReflectionRequestSchema, bytes);
     const response = create(ServerReflectionResponseSchema, {
       validHost: originalRequest.host,

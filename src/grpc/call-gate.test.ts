@@ -1,0 +1,96 @@
+import { status } from "@grpc/grpc-js";
+import { describe, expect, it } from "vitest";
+import { manualClock } from "../../test/support/manual-clock.ts";
+import { silentLogger } from "../base/logger.ts";
+import type { Labels, Meter } from "../base/meter.ts";
+import type { UnaryHandler } from "../base/unary-handler.ts";
+import { PdpError } from "../decision/error.ts";
+import { createCallGate } from "./call-gate.ts";
+
+/** Notes every value as `name{labels} value`. */
+function notingMeter() {
+  const notes: string[] = [];
+  const note =
+    (name: string) =>
+    (value: number, labels: Labels = {}) => {
+      notes.push(`${name} ${Object.values(labels).join(" ")} ${value}`);
+    };
+  const meter: Meter = {
+    counter: ({ name }) => ({ add: note(name) }),
+    gauge: ({ name }) => ({ set: note(name) }),
+    histogram: ({ name }) => ({ observe: note(name) }),
+  };
+  return { meter, notes };
+}
+
+async function pass(handler: UnaryHandler, deadlineMs = Number.POSITIVE_INFINITY) {
+  const clock = manualClock();
+  const { meter, notes } = notingMeter();
+  const options = { callsMax: 1, streamsMax: 1 };
+  const gate = createCallGate({ clock, logger: silentLogger, meter, options });
+  const peerOf = () => ({ kind: "unix" as const, certificateNames: [] });
+  const method = gate.unary(
+    "/m",
+    (request, call) => {
+      clock.advance(250);
+      return handler(request, call);
+    },
+    peerOf,
+  );
+  const call = {
+    request: new Uint8Array(),
+    cancelled: false,
+    getDeadline: () => clock.wallMs() + deadlineMs,
+    getPeer: () => "",
+  };
+  // The gate uses no more of a call than is here.
+  const answer = await new Promise((resolve) =>
+    method(call as never, (error, value) => resolve(error?.code ?? value)),
+  );
+  return { answer, notes };
+}
+
+describe("createCallGate()", () => {
+  const bytes = new Uint8Array([1]);
+
+  it("counts and times an answer that is there at once", async () => {
+    const { answer, notes } = await pass(() => bytes);
+    expect(answer).toBe(bytes);
+    expect(notes).toEqual([
+      "postern_grpc_calls_total /m OK 1",
+      "postern_grpc_call_seconds /m 0.25",
+    ]);
+  });
+
+  it("shows calls that wait", async () => {
+    const { notes } = await pass(async () => bytes);
+    expect(notes.slice(0, 2)).toEqual([
+      "postern_grpc_waiting_calls  1",
+      "postern_grpc_waiting_calls  0",
+    ]);
+  });
+
+  it("counts failures by their code, thrown or rejected", async () => {
+    const error = new PdpError("unavailable", "no directory");
+    for (const handler of [
+      () => {
+        throw error;
+      },
+      async () => {
+        throw error;
+      },
+    ]) {
+      const { answer, notes } = await pass(handler);
+      expect(answer).toBe(status.UNAVAILABLE);
+      expect(notes).toContain("postern_grpc_calls_total /m UNAVAILABLE 1");
+    }
+  });
+
+  it("asks nobody after the deadline", async () => {
+    const { answer, notes } = await pass(() => {
+      throw new Error("was asked");
+    }, 0);
+    expect(answer).toBe(status.DEADLINE_EXCEEDED);
+    expect(notes).toContain("postern_grpc_calls_total /m DEADLINE_EXCEEDED 1");
+  });
+});
