@@ -4,7 +4,7 @@ import type { Meter } from "../base/meter.ts";
 import { PdpError } from "../decision/error.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import type { MissReason, SetCache, SetChange, SetKey } from "./cache.ts";
-import { createFlights } from "./flights.ts";
+import { Flights } from "./flights.ts";
 import type { CacheOptions } from "./options.ts";
 import type { PermissionSets, SetQuery } from "./permission-sets.ts";
 import { systemTimers, type Timers } from "./timers.ts";
@@ -55,7 +55,7 @@ export function createPermissionSets(deps: PermissionSetsDeps): CachedPermission
     }
   }
 
-  const flights = createFlights({ read, clock, timers: deps.timers ?? systemTimers, options });
+  const flights = new Flights({ read, clock, timers: deps.timers ?? systemTimers, options });
 
   async function fill(query: SetQuery, why: MissReason): Promise<PermissionSet> {
     meters.misses.add(1, { reason: why });
@@ -95,7 +95,7 @@ export function createPermissionSets(deps: PermissionSetsDeps): CachedPermission
       void cache.invalidate(change);
     },
 
-    load: flights.load,
+    load: () => flights.load(),
   };
 }
 

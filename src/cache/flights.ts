@@ -15,22 +15,6 @@ export interface Boarding {
   readonly fresh: boolean;
 }
 
-/** Shared reads of the directory: at most one per key that a new asker may join. */
-export interface Flights {
-  /**
-   * The outcome of the joined or newly opened flight. Throws `PdpError`: `deadline-exceeded` for
-   * this asker's own deadline, `resource-exhausted`, `unavailable`, or what the read threw.
-   */
-  board(key: SetKey, boarding: Boarding): Promise<PermissionSet>;
-  /**
-   * Later askers join no read that has begun and may have missed `change`. Those who are on it
-   * asked before the change was known, and get what it brings.
-   */
-  fence(change: SetChange): void;
-  /** Reads in flight, and askers waiting for one. */
-  load(): { readonly reading: number; readonly waiting: number };
-}
-
 /** What flights are handed. */
 export interface FlightsDeps {
   /** Reads, and remembers what it read. */
@@ -49,21 +33,52 @@ interface Flight {
   waiters: number;
 }
 
-/** Makes a dispatcher of flights. */
-export function createFlights(deps: FlightsDeps): Flights {
-  const { clock, timers, options } = deps;
-  const joinable = new Map<string, Flight>();
-  const queue = new Set<Flight>();
-  let reading = 0;
-  let waiting = 0;
+/** Shared reads of the directory: at most one per key that a new asker may join. */
+export class Flights {
+  readonly #deps: FlightsDeps;
+  readonly #joinable = new Map<string, Flight>();
+  readonly #queue = new Set<Flight>();
+  #reading = 0;
+  #waiting = 0;
 
-  function close(flight: Flight): void {
-    const key = encodeKey(flight.key);
-    if (joinable.get(key) === flight) joinable.delete(key);
-    queue.delete(flight);
+  constructor(deps: FlightsDeps) {
+    this.#deps = deps;
   }
 
-  function open(key: SetKey): Flight {
+  /**
+   * The outcome of the joined or newly opened flight. Throws `PdpError`: `deadline-exceeded` for
+   * this asker's own deadline, `resource-exhausted`, `unavailable`, or what the read threw.
+   */
+  async board(key: SetKey, { deadline, fresh }: Boarding): Promise<PermissionSet> {
+    const { clock, options } = this.#deps;
+    if (remainingMs(clock, deadline) === 0) throw lateError();
+    if (this.#waiting >= options.waitersMax) throw crowdedError(options.waitersMax);
+    const joined = this.#joinable.get(encodeKey(key));
+    const isOpen = joined !== undefined && !(fresh && joined.hasBegun);
+    const flight = isOpen ? joined : this.#open(key);
+    this.#beginQueued();
+    return this.#wait(flight, deadline);
+  }
+
+  /**
+   * Later askers join no read that has begun and may have missed `change`. Those who are on it
+   * asked before the change was known, and get what it brings.
+   */
+  fence({ subjects }: SetChange): void {
+    const touched = subjects === "all" ? undefined : new Set(subjects);
+    for (const flight of this.#joinable.values()) {
+      const hasMissed = flight.hasBegun && (touched?.has(flight.key.subjectId) ?? true);
+      if (hasMissed) this.#close(flight);
+    }
+  }
+
+  /** Reads in flight, and askers waiting for one. */
+  load(): { readonly reading: number; readonly waiting: number } {
+    return { reading: this.#reading, waiting: this.#waiting };
+  }
+
+  #open(key: SetKey): Flight {
+    const { clock, timers, options } = this.#deps;
     const flight: Flight = {
       key,
       deadline: deadlineIn(clock, options.fillTimeoutMs),
@@ -72,73 +87,56 @@ export function createFlights(deps: FlightsDeps): Flights {
       waiters: 0,
     };
     const stopTimer = timers.after(options.fillTimeoutMs, () => {
-      close(flight);
+      this.#close(flight);
       flight.outcome.reject(silentSourceError(options.fillTimeoutMs));
     });
     // Nobody may be left to hear of a failure.
     flight.outcome.promise.catch(() => {}).finally(stopTimer);
-    joinable.set(encodeKey(key), flight);
-    queue.add(flight);
+    this.#joinable.set(encodeKey(key), flight);
+    this.#queue.add(flight);
     return flight;
   }
 
-  async function fly(flight: Flight): Promise<void> {
-    reading += 1;
+  #close(flight: Flight): void {
+    const key = encodeKey(flight.key);
+    if (this.#joinable.get(key) === flight) this.#joinable.delete(key);
+    this.#queue.delete(flight);
+  }
+
+  #beginQueued(): void {
+    for (const flight of this.#queue) {
+      if (this.#reading >= this.#deps.options.fillsMax) return;
+      this.#queue.delete(flight);
+      void this.#fly(flight);
+    }
+  }
+
+  async #fly(flight: Flight): Promise<void> {
+    this.#reading += 1;
     flight.hasBegun = true;
     try {
-      flight.outcome.resolve(await deps.read(flight.key, flight.deadline));
+      flight.outcome.resolve(await this.#deps.read(flight.key, flight.deadline));
     } catch (error) {
       flight.outcome.reject(readError(error));
     } finally {
-      close(flight);
-      reading -= 1;
-      beginQueued();
+      this.#close(flight);
+      this.#reading -= 1;
+      this.#beginQueued();
     }
   }
 
-  function beginQueued(): void {
-    for (const flight of queue) {
-      if (reading >= options.fillsMax) return;
-      queue.delete(flight);
-      void fly(flight);
-    }
-  }
-
-  async function wait(flight: Flight, deadline: Deadline): Promise<PermissionSet> {
-    waiting += 1;
+  async #wait(flight: Flight, deadline: Deadline): Promise<PermissionSet> {
+    this.#waiting += 1;
     flight.waiters += 1;
     try {
-      return await untilDeadline(flight.outcome.promise, deadline, deps);
+      return await untilDeadline(flight.outcome.promise, deadline, this.#deps);
     } finally {
-      waiting -= 1;
+      this.#waiting -= 1;
       flight.waiters -= 1;
       // Nobody wants it any more, and it would only delay those behind it.
-      if (flight.waiters === 0 && !flight.hasBegun) close(flight);
+      if (flight.waiters === 0 && !flight.hasBegun) this.#close(flight);
     }
   }
-
-  return {
-    async board(key, { deadline, fresh }) {
-      if (remainingMs(clock, deadline) === 0) throw lateError();
-      if (waiting >= options.waitersMax) {
-        throw crowdedError(options.waitersMax);
-      }
-      const joined = joinable.get(encodeKey(key));
-      const flight = joined === undefined || (fresh && joined.hasBegun) ? open(key) : joined;
-      beginQueued();
-      return wait(flight, deadline);
-    },
-
-    fence({ subjects }) {
-      const touched = subjects === "all" ? undefined : new Set(subjects);
-      for (const flight of joinable.values()) {
-        const hasMissed = flight.hasBegun && (touched?.has(flight.key.subjectId) ?? true);
-        if (hasMissed) close(flight);
-      }
-    },
-
-    load: () => ({ reading, waiting }),
-  };
 }
 
 async function untilDeadline<T>(
