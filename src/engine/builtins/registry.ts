@@ -19,6 +19,7 @@ import { sprintfBuiltins } from "./sprintf.ts";
 import { stringBuiltins } from "./strings.ts";
 import { timeBuiltins } from "./time.ts";
 import { unitBuiltins } from "./units.ts";
+import { uriBuiltins } from "./uri.ts";
 import { urlqueryBuiltins } from "./urlquery.ts";
 import { uuidBuiltins } from "./uuid.ts";
 
@@ -47,6 +48,7 @@ const families: readonly BuiltinFamily[] = [
   stringBuiltins,
   timeBuiltins,
   unitBuiltins,
+  uriBuiltins,
   urlqueryBuiltins,
   uuidBuiltins,
 ];

@@ -1,9 +1,9 @@
 import { compareStrings, type Term, type TermObject, termObject } from "../term-value.ts";
 import { BuiltinError, type BuiltinFamily } from "./builtin.ts";
-import { textOfBytes } from "./bytes.ts";
 import { toJson } from "./json-text.ts";
 import { checkText } from "./limits.ts";
 import { asCollection, asObject, asString } from "./operands.ts";
+import { escapePercent, unescapePercent } from "./percent.ts";
 
 /** Most parameters of a query, as in Go's net/url. */
 const PARAMETERS_MAX = 10_000;
@@ -18,17 +18,12 @@ export const urlqueryBuiltins: BuiltinFamily = {
 
 function escapeQuery(text: string): string {
   return encodeURIComponent(text.toWellFormed())
-    .replace(/[!*'()]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replace(/[!*'()]/g, escapePercent)
     .replaceAll("%20", "+");
 }
 
 function unescapeQuery(text: string): string {
-  if (/%(?![0-9a-fA-F]{2})/.test(text)) throw new BuiltinError("invalid URL escape");
-  if (!/[%+]/.test(text)) return text;
-  const latin1 = Buffer.from(text.replaceAll("+", " "))
-    .toString("latin1")
-    .replace(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-  return textOfBytes(Buffer.from(latin1, "latin1"));
+  return unescapePercent(text.replaceAll("+", " "));
 }
 
 function encodeObject(object: TermObject): string {
