@@ -38,6 +38,12 @@ async function refusal(text: string): Promise<readonly string[]> {
 }
 
 const platform = (part: string): string => `applications: { platform: { ${part} } }`;
+const assignedToA = (...assignments: string[]): string => `
+subjects: [{ id: a }]
+applications:
+  platform:
+    assignments: [${assignments.map((terms) => `{ subject: a, ${terms} }`).join(", ")}]
+`;
 
 describe("apply() of a file with mistakes", () => {
   it("reports all of them and changes nothing", async () => {
@@ -92,7 +98,7 @@ applications:
     ],
     [
       "an unknown role",
-      `subjects: [{ id: a }]\n${platform("assignments: [{ subject: a, roles: [usr] }]")}`,
+      assignedToA("roles: [usr]"),
       'there is no role "usr"; did you mean "user"?',
     ],
     [
@@ -129,14 +135,10 @@ applications:
     ],
     [
       "a star inside a scope",
-      `subjects: [{ id: a }]\n${platform("assignments: [{ subject: a, roles: [user], scope: { id: [a*b] } }]")}`,
+      assignedToA("roles: [user], scope: { id: [a*b] }"),
       'scope.id[0]: "a*b": expected * at the end only',
     ],
-    [
-      "an empty scope",
-      `subjects: [{ id: a }]\n${platform("assignments: [{ subject: a, roles: [user], scope: {} }]")}`,
-      "leave scope out for everywhere",
-    ],
+    ["an empty scope", assignedToA("roles: [user], scope: {}"), "leave scope out for everywhere"],
     [
       "an application without a catalogue",
       "applications: { __proto__: {} }",
@@ -144,7 +146,7 @@ applications:
     ],
     [
       "the same assignment twice",
-      `subjects: [{ id: a }]\n${platform("assignments: [{ subject: a, roles: [user] }, { subject: a, roles: [user] }]")}`,
+      assignedToA("roles: [user]", "roles: [user]"),
       '"a role:user" is there twice',
     ],
   ])("refuses %s", async (_, text, message) => {

@@ -56,14 +56,7 @@ export function createChangeFeed(deps: {
   };
   const announce = (change: DirectoryChange): void => {
     announced = change.generation;
-    for (const listener of [...listeners]) {
-      try {
-        listener(change);
-      } catch (error) {
-        // One listener's fault must not keep a revocation from the others.
-        deps.logger.error({ error }, "A listener failed to take a directory change.");
-      }
-    }
+    tellAll(listeners, change, deps.logger);
   };
   const start = (): Promise<void> => {
     running = look().finally(() => {
@@ -92,4 +85,19 @@ export function createChangeFeed(deps: {
       stop();
     },
   };
+}
+
+function tellAll(
+  listeners: ReadonlySet<(change: DirectoryChange) => void>,
+  change: DirectoryChange,
+  logger: Logger,
+): void {
+  for (const listener of [...listeners]) {
+    try {
+      listener(change);
+    } catch (error) {
+      // One listener's fault must not keep a revocation from the others.
+      logger.error({ error }, "A listener failed to take a directory change.");
+    }
+  }
 }

@@ -21,11 +21,8 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/**
- * Reads overlap only in their round trips: SQLite works for one at a time in their thread. Four
- * keep that thread busy (measured: two give 85 % of it, eight no more).
- */
-const READ_CONNECTIONS = 4;
+/** One reads while the answer of the other travels; four and eight gave no more (measured). */
+const READ_CONNECTIONS = 2;
 /** Writes are few and come from operators. */
 const WAITING_WRITES_MAX = 100;
 
