@@ -1,0 +1,61 @@
+import { type ClientHttp2Session, connect } from "node:http2";
+import { grpcFrame } from "./h2load.ts";
+
+/** A load whose messages differ, which h2load can't offer. */
+export interface VariedLoad {
+  readonly port: number;
+  readonly path: string;
+  /** Messages, sent in turn. */
+  readonly messages: readonly Uint8Array[];
+  readonly requests: number;
+  /** Hears of each answer's time in milliseconds. */
+  readonly onAnswer?: (ms: number) => void;
+}
+
+const CONNECTIONS = 8;
+const STREAMS = 16;
+
+/** Sends everything, 8 connections × 16 streams; resolves with the number that failed. */
+export async function runVariedLoad(load: VariedLoad): Promise<number> {
+  const frames = load.messages.map(grpcFrame);
+  const state = { next: 0, failed: 0 };
+  const sessions = Array.from({ length: CONNECTIONS }, () =>
+    connect(`http://127.0.0.1:${load.port}`),
+  );
+  const lanes = sessions.flatMap((session) =>
+    Array.from({ length: STREAMS }, async () => {
+      while (state.next < load.requests) {
+        const frame = frames[state.next++ % frames.length] as Buffer;
+        const started = performance.now();
+        if (!(await call(session, load.path, frame))) state.failed += 1;
+        load.onAnswer?.(performance.now() - started);
+      }
+    }),
+  );
+  await Promise.all(lanes);
+  for (const session of sessions) session.close();
+  return state.failed;
+}
+
+function call(session: ClientHttp2Session, path: string, frame: Buffer): Promise<boolean> {
+  return new Promise((resolve) => {
+    const stream = session.request({
+      ":method": "POST",
+      ":path": path,
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    let status: unknown;
+    // Answers without a body carry the status in their only headers.
+    stream.on("response", (headers) => {
+      status = headers["grpc-status"];
+    });
+    stream.on("trailers", (trailers) => {
+      status = trailers["grpc-status"];
+    });
+    stream.on("error", () => resolve(false));
+    stream.on("close", () => resolve(status === "0"));
+    stream.resume();
+    stream.end(frame);
+  });
+}

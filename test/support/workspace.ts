@@ -1,0 +1,111 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { projectRoot } from "./source-files.ts";
+
+/** How a command ended, and what it said. */
+export interface CommandRun {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A server that runs as a process of its own and is ready. */
+export interface ServerProcess {
+  /** Where gRPC listens. */
+  readonly address: string;
+  /** The diagnostics port, `http://host:port`. */
+  readonly diagnostics: string;
+  /** What it has logged so far, a line each. */
+  readonly log: readonly Readonly<Record<string, unknown>>[];
+  readonly process: ChildProcess;
+  /** Sends SIGTERM and waits; gives the exit status. */
+  stop(): Promise<number | null>;
+}
+
+/** A copy of what a user sees of a checkout, in a folder of its own. */
+export interface Workspace {
+  readonly folder: string;
+  /** Runs `postern` in the folder, through the launcher. */
+  postern(...args: string[]): Promise<CommandRun>;
+  /** Starts `postern serve --config examples/quickstart.yaml`, on free ports. */
+  serve(): Promise<ServerProcess>;
+  remove(): void;
+}
+
+const launcher = join(projectRoot, "bin/postern.js");
+
+/** Ports of a test's own; everything else as configured. */
+const environment = {
+  ...process.env,
+  POSTERN_GRPC_LISTEN: "127.0.0.1:0",
+  POSTERN_TELEMETRY_DIAGNOSTICS_PORT: "0",
+};
+
+/** Copies examples, bundles and catalogues; the sources stay where they are. */
+export function createWorkspace(): Workspace {
+  const folder = mkdtempSync(join(tmpdir(), "postern-workspace-"));
+  for (const name of ["examples", "bundles", "catalogues"]) {
+    cpSync(join(projectRoot, name), join(folder, name), { recursive: true });
+  }
+  return {
+    folder,
+    postern: (...args) => runCommand(folder, args),
+    serve: () => startServer(folder),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+async function runCommand(cwd: string, args: readonly string[]): Promise<CommandRun> {
+  const child = spawn(process.execPath, [launcher, ...args], {
+    cwd,
+    env: environment,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  const [status] = await once(child, "close");
+  return { status, stdout, stderr };
+}
+
+async function startServer(cwd: string): Promise<ServerProcess> {
+  const child = spawn(
+    process.execPath,
+    [launcher, "serve", "--config", "examples/quickstart.yaml"],
+    { cwd, env: environment, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  const log: Record<string, unknown>[] = [];
+  const ready = new Promise<Record<string, unknown>>((resolve, reject) => {
+    createInterface({ input: child.stdout! }).on("line", (text) => {
+      const line = JSON.parse(text) as Record<string, unknown>;
+      log.push(line);
+      if (line["message"] === "Postern is ready.") resolve(line);
+    });
+    child.once("close", () => reject(new Error(`ended at start:\n${JSON.stringify(log)}`)));
+  });
+  const { grpc, diagnostics } = (await ready) as {
+    grpc: string[];
+    diagnostics: { host: string; port: number };
+  };
+  return {
+    address: grpc[0]!,
+    diagnostics: `http://${diagnostics.host}:${diagnostics.port}`,
+    log,
+    process: child,
+    stop: async () => {
+      if (child.exitCode !== null) return child.exitCode;
+      child.kill("SIGTERM");
+      const [status] = await once(child, "exit");
+      return status as number | null;
+    },
+  };
+}
