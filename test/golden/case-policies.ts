@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -19,11 +20,25 @@ import { projectRoot } from "../support/source-files.ts";
 import type { GoldenCase } from "./golden-case.ts";
 
 /** Policies that cases may ask for by name, built from source when first asked for. */
-const fixturePolicies: Readonly<Record<string, { source: string; isV0?: boolean }>> = {
+const fixturePolicies: Readonly<Record<string, FixturePolicy>> = {
+  arrays: { source: "test/fixtures/arrays" },
   billing: { source: "examples/billing" },
   faulty: { source: "test/fixtures/faulty" },
+  mirror: { source: "test/fixtures/mirror" },
   "seed-v0": { source: "test/fixtures/seed-v0", isV0: true },
+  "seed-v0-rules": {
+    source: "test/fixtures/seed-v0",
+    isV0: true,
+    rules: ["authz/allow", "authz/deny", "authz/mfa_required"],
+  },
 };
+
+interface FixturePolicy {
+  readonly source: string;
+  readonly isV0?: boolean;
+  /** Built by `opa` itself with these entrypoints, as somebody might who does not know of us. */
+  readonly rules?: readonly string[];
+}
 
 /** What the policies of a case depend on. */
 export interface CasePolicies {
@@ -103,7 +118,13 @@ async function buildFixture(name: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
     const output = join(folder, "bundle.tar.gz");
     const source = join(projectRoot, fixture.source);
-    await buildBundle({ source, output, isV0: fixture.isV0 });
+    if (fixture.rules === undefined) {
+      await buildBundle({ source, output, isV0: fixture.isV0 });
+    } else {
+      const entrypoints = fixture.rules.flatMap((rule) => ["--entrypoint", rule]);
+      const flags = ["--target", "wasm", "--v0-compatible", "--bundle", ".", "--output", output];
+      execFileSync("opa", ["build", ...flags, ...entrypoints], { cwd: source });
+    }
     return new Uint8Array(await readFile(output));
   } finally {
     await rm(folder, { recursive: true });

@@ -1,0 +1,69 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
+import { Create } from "typebox/value";
+import { systemClock } from "../../src/base/clock.ts";
+import { silentLogger } from "../../src/base/logger.ts";
+import { silentMeter } from "../../src/base/meter.ts";
+import type { UnaryHandlers } from "../../src/base/unary-handler.ts";
+import { BadRequestSchema } from "../../src/grpc/gen/google/rpc/error_details_pb.js";
+import { StatusSchema } from "../../src/grpc/gen/google/rpc/status_pb.js";
+import { createGrpcServer } from "../../src/grpc/grpc-server.ts";
+import { grpcOptionsSchema } from "../../src/grpc/options.ts";
+import { decodeCheck, encodeCheck } from "./check-json.ts";
+import type { ExpectedError } from "./golden-case.ts";
+import type { Ask } from "./run-case.ts";
+
+/** A real port and a stock client of it. */
+export interface GrpcDoor {
+  readonly ask: Ask;
+  close(): Promise<void>;
+}
+
+/** Serves the handlers on a port of loopback. */
+export async function openGrpcDoor(handlers: UnaryHandlers): Promise<GrpcDoor> {
+  const server = await createGrpcServer({
+    clock: systemClock,
+    logger: silentLogger,
+    meter: silentMeter,
+    options: { ...Create(grpcOptionsSchema), listen: ["127.0.0.1:0"] },
+    handlers,
+  });
+  server.setServing(true);
+  const client = new Client(server.addresses[0]!, credentials.createInsecure());
+  return {
+    ask: async (request) => {
+      try {
+        return decodeCheck(await callCheck(client, encodeCheck(request)));
+      } catch (error) {
+        return errorAnswer(error as ServiceError);
+      }
+    },
+    close: async () => {
+      client.close();
+      await server.drain(1_000);
+    },
+  };
+}
+
+function callCheck(client: Client, request: Uint8Array): Promise<Uint8Array> {
+  const bytes = (buffer: Buffer): Buffer => buffer;
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      "/postern.v1.DecisionService/Check",
+      bytes,
+      bytes,
+      Buffer.from(request),
+      (error, response) => (error === null ? resolve(response!) : reject(error)),
+    );
+  });
+}
+
+/** The code's name and the field that the status details name. */
+function errorAnswer(error: ServiceError): ExpectedError {
+  const [details] = error.metadata.get("grpc-status-details-bin");
+  const packed = details === undefined ? [] : fromBinary(StatusSchema, details as Buffer).details;
+  const fault = packed.map((any) => anyUnpack(any, BadRequestSchema)).find(Boolean);
+  const field = fault?.fieldViolations[0]?.field ?? "";
+  return { error: { code: status[error.code]!, field } };
+}
