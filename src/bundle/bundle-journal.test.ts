@@ -29,9 +29,10 @@ describe("createBundleJournal()", () => {
     const reason = new BundleRefused("container", "the file is not gzip");
     written.refused("a", reason, "r1");
     written.refused("a", reason, undefined);
+    const fields = '{"application":"a","stage":"container"}';
     expect(lines).toEqual([
-      'Bundle refused: the file is not gzip. r1 stays active. {"application":"a","stage":"container"}',
-      'Bundle refused: the file is not gzip. None is active. {"application":"a","stage":"container"}',
+      `Bundle refused: the file is not gzip. Revision r1 stays active. ${fields}`,
+      `Bundle refused: the file is not gzip. None is active. ${fields}`,
     ]);
     expect(counts).toEqual(Array(2).fill('postern_bundle_refusals_total 1 {"stage":"container"}'));
   });

@@ -29,12 +29,13 @@ export function createBundleJournal(logger: Logger, meter: Meter): BundleJournal
     },
     refused(application, { stage, message, cause }, revision) {
       metrics.refusals.add(1, { stage });
-      const holds = revision === undefined ? "None is active." : `${revision} stays active.`;
+      const holds =
+        revision === undefined ? "None is active." : `Revision ${revision} stays active.`;
       const fields = { application, stage, ...(cause === undefined ? {} : { err: cause }) };
       logger.error(fields, `Bundle refused: ${message}. ${holds}`);
     },
     gone(application, revision) {
-      const message = `Bundle file deleted. ${revision} stays active until it is removed.`;
+      const message = `Bundle file deleted. Revision ${revision} stays active until it is removed.`;
       logger.warn({ application }, message);
     },
     restored(application, state) {
