@@ -229,7 +229,8 @@ describe("readCheckBatchRequest()", () => {
   it("puts an error in the place of each item at fault and keeps the others", () => {
     const bytes = message(
       field(2, checkFields()),
-      field(2, message(checkFields([2]), field(2, field(2, [0xff])))),
+      // What follows the fault would look like two more items, were it read as part of the batch.
+      field(2, message(field(2, field(2, [0xff])), checkFields(), checkFields())),
       field(2, checkFields([4])),
       field(2, message(checkFields(), field(5, nestedStruct(65)))),
       field(2, checkFields()),
