@@ -70,6 +70,21 @@ describe("openDirectory()", () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
+  it("says that another process holds the write lock, and goes on reading", async () => {
+    const test = await open({ busyTimeoutMs: 0 });
+    await test.apply("subjects: [{ id: a }]");
+    const database = new DatabaseSync(test.file);
+    database.exec("begin immediate");
+    await expect(test.apply("subjects: [{ id: b }]")).rejects.toMatchObject({
+      kind: "unavailable",
+      message: "the directory can't be read or written (database is locked)",
+    });
+    expect(paths(await grantsOf(test, "a"))).toEqual(["role:user"]);
+    database.exec("rollback");
+    database.close();
+    expect((await test.apply("subjects: [{ id: b }]")).items).toHaveLength(1);
+  });
+
   it("keeps everything over a restart, without a new generation", async () => {
     const test = await quickstart();
     const before = await test.directory.resolve("platform", "user-123", noDeadline);
