@@ -1,16 +1,11 @@
-/** The address is outside of linear memory, or a text there never ends. */
-export class BadAddress extends Error {
-  constructor(address: number) {
-    super(`address ${address} is outside of the policy's memory`);
-    this.name = "BadAddress";
-  }
-}
+import { ResultRefused } from "./guest-failure.ts";
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
 /**
- * Linear memory as the host sees it. Addresses come from the guest and are checked at each use.
+ * Linear memory as the host sees it. Addresses come from the guest and are checked at each use
+ * (`ResultRefused`).
  * Growth detaches the views; `refresh` renews them and costs next to nothing if nothing grew.
  */
 export class GuestMemory {
@@ -37,24 +32,24 @@ export class GuestMemory {
 
   byteAt(address: number): number {
     const byte = this.bytes[address];
-    if (byte === undefined) throw new BadAddress(address);
+    if (byte === undefined) throw outside(address);
     return byte;
   }
 
   /** An unsigned 32-bit word at any address, pointers and lengths alike. */
   wordAt(address: number): number {
-    if (address < 0 || address + 4 > this.bytes.length) throw new BadAddress(address);
+    if (!(address >= 0 && address + 4 <= this.bytes.length)) throw outside(address);
     return this.#view.getUint32(address, true);
   }
 
   int64At(address: number): bigint {
-    if (address < 0 || address + 8 > this.bytes.length) throw new BadAddress(address);
+    if (!(address >= 0 && address + 8 <= this.bytes.length)) throw outside(address);
     return this.#view.getBigInt64(address, true);
   }
 
   /** UTF-8 of a given length. */
   textAt(address: number, length: number): string {
-    if (address < 0 || address + length > this.bytes.length) throw new BadAddress(address);
+    if (!(address >= 0 && address + length <= this.bytes.length)) throw outside(address);
     return decoder.decode(this.bytes.subarray(address, address + length));
   }
 
@@ -62,16 +57,20 @@ export class GuestMemory {
   terminatedTextAt(address: number, bytesMax: number): string {
     this.refresh();
     const end = this.bytes.indexOf(0, address);
-    if (end < 0 || end - address > bytesMax) throw new BadAddress(address);
+    if (end < 0 || end - address > bytesMax) throw outside(address);
     return this.textAt(address, end - address);
   }
 
   /** Writes UTF-8 without a NUL. Gives the bytes written, or -1 if they don't fit. */
   writeText(text: string, address: number, bytesMax: number): number {
     this.refresh();
-    if (address < 0 || address + bytesMax > this.bytes.length) throw new BadAddress(address);
+    if (!(address >= 0 && address + bytesMax <= this.bytes.length)) throw outside(address);
     const target = this.bytes.subarray(address, address + bytesMax);
     const { read, written } = encoder.encodeInto(text, target);
     return read === text.length ? written : -1;
   }
+}
+
+function outside(address: number): ResultRefused {
+  return new ResultRefused(`address ${address} is outside of the policy's memory`);
 }

@@ -1,3 +1,4 @@
+import { failureText } from "./guest-failure.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import type { HostCalls } from "./host-calls.ts";
 import { PolicyRefused } from "./prepared-policy.ts";
@@ -114,7 +115,7 @@ function instantiate(
   try {
     return new WebAssembly.Instance(module, { env });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = failureText(error);
     throw new PolicyRefused("compile", `the module can't be instantiated: ${reason}`);
   }
 }

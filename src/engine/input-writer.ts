@@ -1,7 +1,7 @@
 import { KiB } from "../base/sizes.ts";
 import { InputRefused } from "./guest-failure.ts";
 import type { GuestMemory } from "./guest-memory.ts";
-import { type MemberName, MemberNames } from "./member-names.ts";
+import { MemberNames } from "./member-names.ts";
 import type { InputDocument, InputValue } from "./policy.ts";
 import type { MemoryRegion } from "./prepared-policy.ts";
 import { NUMBER_BYTES, StructWriter, TABLE_BYTES } from "./struct-writer.ts";
@@ -95,7 +95,6 @@ export class InputWriter {
 
   #string(text: string): number {
     this.#spend(BYTES_PER_VALUE + text.length);
-    checkWellFormed(text);
     return this.#structs.string(text);
   }
 
@@ -143,15 +142,10 @@ export class InputWriter {
     return address;
   }
 
-  #addName(name: string): MemberName {
-    checkWellFormed(name);
-    return this.#names.add(name, this.#structs);
-  }
-
   /** Puts a member into its bucket, whose members the guest keeps in the order of names. */
   #addMember(object: number, name: string, value: number): void {
     this.#spend(name.length);
-    const { address, hash } = this.#names.find(name) ?? this.#addName(name);
+    const { address, hash } = this.#names.find(name) ?? this.#names.add(name, this.#structs);
     const element = this.#structs.reserve(MEMBER_BYTES);
     const { words } = this.#structs.memory;
     const header = object >> 2;
@@ -174,10 +168,6 @@ export class InputWriter {
 
 function tooLarge(): InputRefused {
   return new InputRefused(`the input is larger than ${INPUT_BYTES_MAX} bytes`);
-}
-
-function checkWellFormed(text: string): void {
-  if (!text.isWellFormed()) throw new InputRefused("the input contains a lone surrogate");
 }
 
 function checkDepth(depth: number): void {

@@ -2,7 +2,7 @@ import { KiB, MiB } from "../base/sizes.ts";
 import type { JsonValue } from "../decision/json.ts";
 import { hostBuiltins } from "./builtins/registry.ts";
 import { type Guest, instantiateGuest } from "./guest.ts";
-import { isOutOfMemory } from "./guest-failure.ts";
+import { failureText, isOutOfMemory } from "./guest-failure.ts";
 import { createHostCalls } from "./host-calls.ts";
 import { INPUT_CONSTANTS_BYTES } from "./input-writer.ts";
 import { proveLayout } from "./layout-self-test.ts";
@@ -52,7 +52,7 @@ async function compile(wasm: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Modul
   try {
     return await WebAssembly.compile(wasm);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = failureText(error);
     throw new PolicyRefused("compile", `the module does not compile: ${reason}`);
   }
 }
@@ -78,7 +78,7 @@ function inGuest<T>(memoryMaxBytes: number, work: () => T): T {
     if (isOutOfMemory(error)) {
       throw new PolicyRefused("memory", `the data needs more memory than ${memoryMaxBytes} bytes`);
     }
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = failureText(error);
     throw new PolicyRefused("data", `the policy's data can't be loaded: ${reason}`);
   }
 }

@@ -1,14 +1,10 @@
+import { InputRefused } from "./guest-failure.ts";
 import type { GuestMemory } from "./guest-memory.ts";
 import type { MemoryRegion } from "./prepared-policy.ts";
 import { NumberRepr, ValueType } from "./value-layout.ts";
 
-/** The region is full. */
-export class NoRoom extends Error {
-  constructor() {
-    super("the region is full");
-    this.name = "NoRoom";
-  }
-}
+/** The region is full. Not an `Error`, like all that ends the work on an input. */
+export class NoRoom {}
 
 export const NUMBER_BYTES = 24;
 export const STRING_BYTES = 12;
@@ -88,11 +84,12 @@ export class StructWriter {
     return address;
   }
 
-  /** A well-formed string: its struct, and its bytes right after it. */
+  /** A string: its struct, and its bytes right after it. Throws `InputRefused` if ill-formed. */
   string(text: string): number {
     const address = this.reserve(STRING_BYTES + text.length);
     let { length } = text;
     if (length > SHORT_STRING_UNITS || !this.#writeAscii(text, address + STRING_BYTES)) {
+      if (!text.isWellFormed()) throw new InputRefused("the input contains a lone surrogate");
       const room = this.#end - address - STRING_BYTES;
       length = this.memory.writeText(text, address + STRING_BYTES, room);
       if (length < 0) throw new NoRoom();
