@@ -10,6 +10,8 @@ import type { Meter } from "../base/meter.ts";
 import type { Peer, UnaryHandlers } from "../base/unary-handler.ts";
 import { type CallGate, createCallGate, type PeerOf } from "./call-gate.ts";
 import { createDescriptorIndex } from "./descriptor-index.ts";
+import { file_google_rpc_error_details } from "./gen/google/rpc/error_details_pb.js";
+import { file_google_rpc_status } from "./gen/google/rpc/status_pb.js";
 import { file_grpc_health_v1_health } from "./gen/grpc/health/v1/health_pb.js";
 import { file_grpc_reflection_v1_reflection } from "./gen/grpc/reflection/v1/reflection_pb.js";
 import { file_grpc_reflection_v1alpha_reflection } from "./gen/grpc/reflection/v1alpha/reflection_pb.js";
@@ -46,6 +48,9 @@ export interface GrpcServer {
 
 const reflectedFiles = [
   file_postern_v1_decision,
+  // What status details are made of, so that clients can show them.
+  file_google_rpc_status,
+  file_google_rpc_error_details,
   file_grpc_health_v1_health,
   file_grpc_reflection_v1_reflection,
   file_grpc_reflection_v1alpha_reflection,

@@ -1,32 +1,37 @@
+// A foreign client, knowing an address and nothing else, against the server as users start it.
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createGrpcBench } from "../support/grpc-bench.ts";
 import { pythonWith } from "../support/python.ts";
+import { createWorkspace, type ServerProcess, type Workspace } from "../support/workspace.ts";
 
 const PREPARE_TIMEOUT_MS = 300_000;
 const script = join(import.meta.dirname, "reflection_client.py");
-const { serve, close } = createGrpcBench();
-let python: string;
-
-beforeAll(async () => {
-  python = await pythonWith(join(import.meta.dirname, "requirements.txt"));
-}, PREPARE_TIMEOUT_MS);
-afterAll(close);
 
 describe("a Python client that knows only the address", () => {
+  let python: string;
+  let workspace: Workspace;
+  let server: ServerProcess;
+
+  beforeAll(async () => {
+    python = await pythonWith(join(import.meta.dirname, "requirements.txt"));
+    workspace = createWorkspace();
+    server = await workspace.serve();
+  }, PREPARE_TIMEOUT_MS);
+  afterAll(async () => {
+    await server.stop();
+    workspace.remove();
+  });
+
   it("discovers the API, asks, and is told what is wrong with a question", async () => {
-    const server = await serve();
-    server.setServing(true);
-    const args = [script, server.addresses[0]!, "user-123", "agent:execute"];
+    const args = [script, server.address, "user-123", "agent:execute"];
     const { stdout } = await promisify(execFile)(python, args);
     const check = {
       allowed: true,
       reason: "permission:agent:execute",
-      grant: { pattern: "agent:*", path: ["subject:user-123"] },
+      grant: { pattern: "agent:*", path: ["group:llm-platform/developers"] },
       application: "platform",
-      generation: "1",
     };
     const services = [
       "grpc.health.v1.Health",
@@ -44,8 +49,8 @@ describe("a Python client that knows only the address", () => {
       batch: {
         results: [{ response: check }, { error: { code: 3, field: "items[1].resource.type" } }],
       },
-      mfa: { required: true, reason: "mfa_required", max_age_seconds: "900" },
-      permissions: { status: "active", generation: "1" },
+      mfa: { reason: "permission:agent:execute", max_age_seconds: "900" },
+      permissions: { status: "active", roles: expect.arrayContaining(["developer"]) },
       refused: { code: "INVALID_ARGUMENT", fields: ["action.name"] },
     });
   });
