@@ -11,7 +11,8 @@ export interface Decimal {
   readonly point: number;
 }
 
-const NUMBER = /^(-?)([0-9]+)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,15}))?$/;
+/** Rego also has `.5` and `1.`. */
+const NUMBER = /^(-?)(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,15}))?$/;
 const INT64_TEXT = /^-?(?:0|[1-9][0-9]{0,14})$/;
 
 /** Whether `text` is a number that `readDecimal` takes. */

@@ -20,7 +20,19 @@ describe("parseTerm()", () => {
       "set(",
       "1 2",
     ];
-    for (const text of [...broken, "1-3", "--1", "1e", "01x", "{1,}", '{"a":1,2}', "[1 2]"]) {
+    for (const text of [
+      ...broken,
+      "1-3",
+      "--1",
+      "1e",
+      ".",
+      "-.",
+      ".e1",
+      "01x",
+      "{1,}",
+      '{"a":1,2}',
+      "[1 2]",
+    ]) {
       expect(() => parseTerm(text), text).toThrow(TermError);
     }
   });
@@ -67,6 +79,11 @@ describe("parseTerm()", () => {
 });
 
 describe("formatTerm()", () => {
+  it("writes a digit before the point, where Rego's literal has none", () => {
+    expect(parseTerm("-.50")).toEqual(new TermNumber("-.50"));
+    expect(roundTrip("[.0,-.50,1.]")).toBe("[0.0,-0.50,1.]");
+  });
+
   it("writes what parseTerm reads", () => {
     const text = '{"a":[1,-2.50,null,true,{"x",{"k"}},set(),{}],{"s"}:{"\\u0001é😀":false}}';
     expect(roundTrip(text)).toBe(text);

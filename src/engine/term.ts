@@ -19,7 +19,8 @@ export class TermError extends Error {
 export function formatTerm(term: Term): string {
   if (typeof term === "string") return formatString(term);
   if (term === null || typeof term === "boolean") return String(term);
-  if (term instanceof TermNumber) return term.text;
+  // JSON's digit before the point, which Rego does not insist on, but wasm's parser does.
+  if (term instanceof TermNumber) return term.text.replace(/^-?(?=\.)/, "$&0");
   if (term instanceof TermSet) {
     return term.items.length === 0 ? "set()" : `{${term.items.map(formatTerm).join(",")}}`;
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { callsOf, disagreements } from "../../../test/support/builtin-oracle.ts";
+import { termInteger } from "../term-value.ts";
 import { BuiltinLimit, BuiltinUnsupported } from "./builtin.ts";
 import { ITEMS_MAX } from "./limits.ts";
 import { regexBuiltins } from "./regex.ts";
@@ -185,6 +186,15 @@ describe("regexBuiltins", () => {
     expect(() => regexBuiltins["regex.split"]!([text, "a"], context)).toThrow(BuiltinLimit);
     const growth = [text, "a", "a".repeat(1000)];
     expect(() => regexBuiltins["regex.replace"]!(growth, context)).toThrow(BuiltinLimit);
+    const large = ["(?:a{1000}){1}".repeat(9), text];
+    expect(() => regexBuiltins["regex.split"]!(large, context)).toThrow(BuiltinLimit);
+    const template = [`<${large[0]}>`, text, "<", ">"];
+    expect(() => regexBuiltins["regex.template_match"]!(template, context)).toThrow(BuiltinLimit);
+  });
+
+  it("end a search that would be quadratic in a long text", () => {
+    const args = ["a*b|a", "a".repeat(200_000), termInteger(-1)];
+    expect(() => regexBuiltins["regex.find_n"]!(args, context)).toThrow(BuiltinLimit);
   });
 
   it("take no exponential time", () => {

@@ -1,6 +1,6 @@
 import { RE2JS } from "re2js";
 import type { Term } from "../term-value.ts";
-import { BuiltinError, type BuiltinFamily } from "./builtin.ts";
+import { BuiltinError, type BuiltinFamily, BuiltinLimit } from "./builtin.ts";
 import { checkItems, checkText } from "./limits.ts";
 import { asInt, asString } from "./operands.ts";
 import { compilePattern } from "./regex-cache.ts";
@@ -12,10 +12,17 @@ export const regexBuiltins: BuiltinFamily = {
   "regex.split": ([pattern, text]) => split(asString(pattern), asString(text)),
   "regex.find_n": ([pattern, text, n]) => findN(asString(pattern), asString(text), asInt(n)),
   "regex.template_match": ([template, text, open, close]) =>
-    compilePattern(patternOfTemplate(asString(template), asString(open), asString(close))).test(
-      asString(text),
-    ),
+    matches(patternOfTemplate(asString(template), asString(open), asString(close)), asString(text)),
 };
+
+/**
+ * Most characters looked at in one call, if every match were sought up to the end of the text, as
+ * a repetition may make it (`a*b|a`): about two seconds. Text of 5 Ki may match at each character.
+ */
+const SCANNED_MAX = 2 ** 24;
+
+/** Most instructions of a pattern times characters: what one search may take, about as long. */
+const SEARCH_MAX = 2 ** 28;
 
 /** Start and end of the whole match, then of each group, -1 where a group took no part. */
 type Match = readonly number[];
@@ -25,11 +32,16 @@ type Match = readonly number[];
  * does not count.
  */
 function* matchesOf(pattern: RE2JS, text: string): Generator<Match, void> {
+  checkSearch(pattern, text);
   const matcher = pattern.matcher(text);
   const groups = pattern.groupCount();
   let previousEnd = -1;
   let at = 0;
+  const mayScanAhead = /[*+{]/.test(pattern.pattern());
+  let scanned = 0;
   while (at <= text.length && matcher.find(at)) {
+    if (mayScanAhead) scanned += text.length - at;
+    if (scanned > SCANNED_MAX) throw new BuiltinLimit("too many matches in too long a text");
     const start = matcher.start();
     const end = matcher.end();
     const isAccepted = end !== at || start !== previousEnd;
@@ -41,6 +53,18 @@ function* matchesOf(pattern: RE2JS, text: string): Generator<Match, void> {
       match.push(matcher.start(group), matcher.end(group));
     }
     yield match;
+  }
+}
+
+function matches(patternText: string, text: string): boolean {
+  const pattern = compilePattern(patternText);
+  checkSearch(pattern, text);
+  return pattern.test(text);
+}
+
+function checkSearch(pattern: RE2JS, text: string): void {
+  if (pattern.programSize() * text.length > SEARCH_MAX) {
+    throw new BuiltinLimit("too large a pattern for so long a text");
   }
 }
 
