@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
 import { manualClock } from "../../test/support/manual-clock.ts";
@@ -92,5 +93,31 @@ describe("createCallGate()", () => {
     }, 0);
     expect(answer).toBe(status.DEADLINE_EXCEEDED);
     expect(notes).toContain("postern_grpc_calls_total /m DEADLINE_EXCEEDED 1");
+  });
+
+  it("counts streams by how they ended, and frees their place", () => {
+    const { meter, notes } = notingMeter();
+    const options = { callsMax: 1, streamsMax: 1 };
+    const gate = createCallGate({ clock: manualClock(), logger: silentLogger, meter, options });
+    const serve = gate.stream("/s", () => {});
+    const open = () => {
+      const call = Object.assign(new EventEmitter(), { cancelled: false });
+      serve(call as never);
+      return call;
+    };
+    const first = open();
+    const tooMany = open();
+    // grpc-js marks a call as cancelled after every error status.
+    tooMany.cancelled = true;
+    tooMany.emit("close");
+    first.emit("close");
+    const cancelled = open();
+    cancelled.cancelled = true;
+    cancelled.emit("close");
+    expect(notes).toEqual([
+      "postern_grpc_calls_total /s RESOURCE_EXHAUSTED 1",
+      "postern_grpc_calls_total /s OK 1",
+      "postern_grpc_calls_total /s CANCELLED 1",
+    ]);
   });
 });

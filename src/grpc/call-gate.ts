@@ -98,14 +98,15 @@ function createStreamGate({ logger, options, instruments }: GateParts): CallGate
   return (method, handler) => {
     const done = instruments.forMethod(method);
     return (call) => {
-      let code = status.OK;
+      let failure: status | undefined;
       call.on("error", (error: { code?: status }) => {
-        code = error.code ?? status.UNKNOWN;
+        failure = error.code ?? status.UNKNOWN;
       });
       open++;
       call.on("close", () => {
         open--;
-        done(call.cancelled ? status.CANCELLED : code);
+        // A call counts as cancelled after an error status too, so that the error comes first.
+        done(failure ?? (call.cancelled ? status.CANCELLED : status.OK));
       });
       try {
         if (open > options.streamsMax) throw tooMany("streams", options.streamsMax);
@@ -128,7 +129,11 @@ function pdpErrorOf(error: unknown, method: string, logger: Logger): PdpError {
   return pdpError;
 }
 
-/** grpc-js gives the deadline as wall-clock time; it is measured from here on without the wall. */
+/**
+ * grpc-js gives the deadline as wall-clock time; it is measured from here on without the wall. It
+ * keeps timeouts in 32 bits of milliseconds, so that one of more than 24 days has passed at once:
+ * DEADLINE_EXCEEDED where a caller meant for ever.
+ */
 function deadlineOf(call: ServerUnaryCall<Uint8Array, Uint8Array>, clock: Clock): Deadline {
   const deadline = call.getDeadline();
   const wallMs = typeof deadline === "number" ? deadline : deadline.getTime();

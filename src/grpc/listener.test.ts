@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { existsSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -73,5 +75,13 @@ describe("listen()", () => {
     await expect(serve({}, { listen: ["127.0.0.1:0", taken!] })).rejects.toThrow(
       /another process listens/,
     );
+  });
+
+  it("tells each connection how many calls it may have open", async () => {
+    const server = await serve({}, { concurrentStreamsMax: 7 });
+    const session = connectHttp2(`http://${server.addresses[0]}`);
+    const [settings] = await once(session, "remoteSettings");
+    expect(settings).toMatchObject({ maxConcurrentStreams: 7 });
+    session.destroy();
   });
 });

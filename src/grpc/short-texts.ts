@@ -20,14 +20,13 @@ export function readShortText(bytes: Buffer, start: number, end: number): string
   }
   const slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);
   const known = slots[slot]!;
-  if (isSame(known, bytes, start, end)) return known;
+  if (known.length === end - start && isAt(known, bytes, start)) return known;
   const text = bytes.toString("latin1", start, end);
   slots[slot] = text;
   return text;
 }
 
-function isSame(text: string, bytes: Buffer, start: number, end: number): boolean {
-  if (text.length !== end - start) return false;
+function isAt(text: string, bytes: Buffer, start: number): boolean {
   for (let index = 0; index < text.length; index++) {
     if (text.charCodeAt(index) !== bytes[start + index]) return false;
   }
