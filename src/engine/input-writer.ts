@@ -2,10 +2,11 @@ import { KiB } from "../base/sizes.ts";
 import { InputRefused } from "./guest-failure.ts";
 import type { GuestMemory } from "./guest-memory.ts";
 import { MemberNames } from "./member-names.ts";
+import { type ObjectPlace, ObjectTemplates } from "./object-templates.ts";
 import type { InputDocument, InputValue } from "./policy.ts";
 import type { MemoryRegion } from "./prepared-policy.ts";
-import { NUMBER_BYTES, StructWriter, TABLE_BYTES } from "./struct-writer.ts";
-import { BUCKETS_MIN, LOAD_FACTOR, ValueType } from "./value-layout.ts";
+import { type MemberName, NUMBER_BYTES, StructWriter, TABLE_BYTES } from "./struct-writer.ts";
+import { ValueType } from "./value-layout.ts";
 
 /**
  * Largest input: as text, its bytes; as an object, counted as the characters of its strings and
@@ -17,11 +18,11 @@ export const INPUT_DEPTH_MAX = 64;
 /** Room for the largest input: an empty object takes eleven times the bytes it counts for. */
 export const INPUT_ROOM_MAX = 12 * INPUT_BYTES_MAX;
 /** Room for what every input is built of. */
-export const INPUT_CONSTANTS_BYTES = 32 * KiB;
+export const INPUT_CONSTANTS_BYTES = 48 * KiB;
+
+const NAMES_BYTES = 24 * KiB;
 
 const BYTES_PER_VALUE = 8;
-const MEMBER_BYTES = 12;
-const MEMBER_NEXT_WORD = 2;
 /** Index values of array elements that are made once. */
 const SHARED_INDICES = 64;
 
@@ -36,11 +37,14 @@ const SHARED_INDICES = 64;
 export class InputWriter {
   readonly #structs: StructWriter;
   readonly #names: MemberNames;
+  readonly #templates: ObjectTemplates;
   readonly #null: number;
   readonly #true: number;
   readonly #false: number;
   readonly #indices: number;
   #bytesLeft = 0;
+  /** What becomes the member `user` of the input; 0 = nothing. */
+  #user = 0;
 
   /** `constants` has `INPUT_CONSTANTS_BYTES`. */
   constructor(memory: GuestMemory, constants: MemoryRegion) {
@@ -52,9 +56,12 @@ export class InputWriter {
     this.#false = structs.scalar(ValueType.internedBoolean);
     this.#indices = structs.next;
     for (let index = 0; index < SHARED_INDICES; index += 1) structs.int32(index);
-    const address = structs.next;
-    const bytes = constants.address + constants.bytes - address;
-    this.#names = new MemberNames(memory, { address, bytes });
+    const namesAddress = structs.next;
+    const names = { address: namesAddress, bytes: NAMES_BYTES };
+    const address = namesAddress + NAMES_BYTES;
+    const templates = { address, bytes: constants.address + constants.bytes - address };
+    this.#names = new MemberNames(memory, names);
+    this.#templates = new ObjectTemplates(memory, templates, this.#names);
   }
 
   /**
@@ -64,11 +71,16 @@ export class InputWriter {
    */
   write(input: InputValue, user: number, region: MemoryRegion): number {
     this.#structs.open(region);
-    this.#names.makeRoom();
+    if (this.#names.isFull || this.#templates.isFull) this.#startOver();
     this.#bytesLeft = INPUT_BYTES_MAX;
-    if (user === 0) return this.#value(input, 0);
-    if (!isDocument(input)) throw new InputRefused("the input is not an object");
-    return this.#object(input, 0, user);
+    this.#user = user;
+    if (user !== 0 && !isDocument(input)) throw new InputRefused("the input is not an object");
+    return this.#value(input, 0, this.#templates.root);
+  }
+
+  #startOver(): void {
+    this.#names.clear();
+    this.#templates.clear();
   }
 
   #spend(bytes: number): void {
@@ -81,7 +93,7 @@ export class InputWriter {
     if (count * BYTES_PER_VALUE > this.#bytesLeft) throw tooLarge();
   }
 
-  #value(value: InputValue, depth: number): number {
+  #value(value: InputValue, depth: number, place?: ObjectPlace): number {
     if (typeof value === "string") return this.#string(value);
     this.#spend(BYTES_PER_VALUE);
     if (typeof value === "number") return this.#number(value);
@@ -89,7 +101,7 @@ export class InputWriter {
     if (value === null) return this.#null;
     if (typeof value === "bigint") return this.#bigint(value);
     if (Array.isArray(value)) return this.#array(value, depth);
-    if (isDocument(value)) return this.#object(value, depth, 0);
+    if (isDocument(value)) return this.#object(value, depth, place);
     throw new InputRefused(`the input contains a value of type ${typeof value}`);
   }
 
@@ -125,45 +137,53 @@ export class InputWriter {
     return address;
   }
 
-  #object(document: InputDocument, depth: number, user: number): number {
+  #object(document: InputDocument, depth: number, place?: ObjectPlace): number {
     checkDepth(depth);
-    const names = Object.keys(document);
-    const most = names.length + (user === 0 ? 0 : 1);
-    let bucketCount = BUCKETS_MIN;
-    while (most > bucketCount * LOAD_FACTOR) bucketCount *= 2;
+    const user = depth === 0 ? this.#user : 0;
+    const names = user === 0 ? Object.keys(document) : namesWithUser(document);
     this.#expectValues(names.length);
-    const address = this.#structs.table(ValueType.object, bucketCount);
-    this.#structs.memory.words[(address >> 2) + 2] = bucketCount;
-    if (user !== 0) this.#addMember(address, "user", user);
-    for (const name of names) {
-      if (user !== 0 && name === "user") continue;
-      this.#addMember(address, name, this.#value(document[name]!, depth + 1));
+    const template = place === undefined ? undefined : this.#templates.find(place, names);
+    const { words } = this.#structs.memory;
+    const address = template?.address ?? this.#structs.object(names.length);
+    for (let index = 0; index < names.length; index += 1) {
+      const name = names[index]!;
+      this.#spend(name.length);
+      const member = document[name]!;
+      const value =
+        user !== 0 && name === "user"
+          ? user
+          : this.#value(member, depth + 1, this.#placeOf(place, name, member));
+      if (template === undefined) {
+        this.#structs.addMember(address, this.#name(name), value);
+      } else {
+        words[template.valueWords[index]!] = value;
+      }
     }
+    if (template === undefined && place !== undefined) this.#templates.add(place, names);
     return address;
   }
 
-  /** Puts a member into its bucket, whose members the guest keeps in the order of names. */
-  #addMember(object: number, name: string, value: number): void {
-    this.#spend(name.length);
-    const { address, hash } = this.#names.find(name) ?? this.#names.add(name, this.#structs);
-    const element = this.#structs.reserve(MEMBER_BYTES);
-    const { words } = this.#structs.memory;
-    const header = object >> 2;
-    // The number of buckets is a power of two.
-    let link = header + TABLE_BYTES / 4 + (hash & (words[header + 2]! - 1));
-    while (
-      words[link] !== 0 &&
-      this.#structs.compareStrings(words[words[link]! >> 2]!, address) < 0
-    ) {
-      link = (words[link]! >> 2) + MEMBER_NEXT_WORD;
-    }
-    const at = element >> 2;
-    words[at] = address;
-    words[at + 1] = value;
-    words[at + MEMBER_NEXT_WORD] = words[link]!;
-    words[link] = element;
-    words[header + 3]! += 1;
+  #placeOf(
+    place: ObjectPlace | undefined,
+    name: string,
+    member: InputValue,
+  ): ObjectPlace | undefined {
+    if (place === undefined || !isDocument(member)) return undefined;
+    return this.#templates.placeOf(place, name);
   }
+
+  #name(name: string): MemberName {
+    return this.#names.find(name) ?? this.#names.add(name, this.#structs);
+  }
+}
+
+/** The names of an input whose `user` is given apart. */
+function namesWithUser(document: InputDocument): string[] {
+  const names = Object.keys(document);
+  const own = names.indexOf("user");
+  if (own >= 0) names.splice(own, 1);
+  names.push("user");
+  return names;
 }
 
 function tooLarge(): InputRefused {

@@ -60,6 +60,8 @@ export function proveLayout(guest: Guest, constants: MemoryRegion, scratch: Memo
   const holds =
     dump(replaced) === dump(parse(JSON.stringify(all(true)))) &&
     dump(writer.write(written, 0, scratch)) === dump(parse(writtenText)) &&
+    // Once more, since a known shape is written another way.
+    dump(writer.write(written, 0, scratch)) === dump(parse(writtenText)) &&
     compareInRegoOrder(new ValueReader(memory, 0).read(parse(readText)), read) === 0;
   functions.opa_heap_ptr_set(heap);
   if (holds) return;

@@ -1,21 +1,14 @@
 import type { GuestMemory } from "./guest-memory.ts";
 import type { MemoryRegion } from "./prepared-policy.ts";
-import { NoRoom, STRING_BYTES, StructWriter } from "./struct-writer.ts";
+import { type MemberName, NoRoom, STRING_BYTES, StructWriter } from "./struct-writer.ts";
 import { HASH_INIT, HASH_PRIME } from "./value-layout.ts";
-
-/** A member's name in memory. */
-export interface MemberName {
-  readonly address: number;
-  readonly hash: number;
-}
 
 const NAMES_MAX = 256;
 const NAME_UNITS_MAX = 64;
 
 /**
  * Names of members, written and hashed once and used by every input after that. Bounded by count
- * and by the region; when full it starts over, so that names that callers make up can't push out
- * the usual ones for longer than until then.
+ * and by the region.
  */
 export class MemberNames {
   readonly #region: MemoryRegion;
@@ -29,9 +22,12 @@ export class MemberNames {
     this.#writer.open(region);
   }
 
-  /** Call between inputs only: a name that an input uses must stay where it is. */
-  makeRoom(): void {
-    if (!this.#isFull) return;
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** Starts over. Only between inputs: a name that is in use must stay where it is. */
+  clear(): void {
     this.#names.clear();
     this.#writer.open(this.#region);
     this.#isFull = false;

@@ -1,7 +1,7 @@
 import { InputRefused } from "./guest-failure.ts";
 import type { GuestMemory } from "./guest-memory.ts";
 import type { MemoryRegion } from "./prepared-policy.ts";
-import { NumberRepr, ValueType } from "./value-layout.ts";
+import { BUCKETS_MIN, LOAD_FACTOR, NumberRepr, ValueType } from "./value-layout.ts";
 
 /** The region is full. Not an `Error`, like all that ends the work on an input. */
 export class NoRoom {}
@@ -9,6 +9,15 @@ export class NoRoom {}
 export const NUMBER_BYTES = 24;
 export const STRING_BYTES = 12;
 export const TABLE_BYTES = 16;
+const MEMBER_BYTES = 12;
+export const MEMBER_VALUE_WORD = 1;
+const MEMBER_NEXT_WORD = 2;
+
+/** A member's name in memory. */
+export interface MemberName {
+  readonly address: number;
+  readonly hash: number;
+}
 
 /** Longer ones are written by the encoder, whose call costs as much as this many turns. */
 const SHORT_STRING_UNITS = 96;
@@ -142,5 +151,33 @@ export class StructWriter {
     const end = at + TABLE_BYTES / 4 + words;
     for (let word = at + TABLE_BYTES / 4; word < end; word += 1) memory[word] = 0;
     return address;
+  }
+
+  /** The struct of an object with room for `members`, none of them there yet. */
+  object(members: number): number {
+    let bucketCount = BUCKETS_MIN;
+    while (members > bucketCount * LOAD_FACTOR) bucketCount *= 2;
+    const address = this.table(ValueType.object, bucketCount);
+    this.memory.words[(address >> 2) + 2] = bucketCount;
+    return address;
+  }
+
+  /** Puts a member into its bucket, whose members the guest keeps in the order of names. */
+  addMember(object: number, name: MemberName, value: number): number {
+    const element = this.reserve(MEMBER_BYTES);
+    const { words } = this.memory;
+    const header = object >> 2;
+    // The number of buckets is a power of two.
+    let link = header + TABLE_BYTES / 4 + (name.hash & (words[header + 2]! - 1));
+    while (words[link] !== 0 && this.compareStrings(words[words[link]! >> 2]!, name.address) < 0) {
+      link = (words[link]! >> 2) + MEMBER_NEXT_WORD;
+    }
+    const at = element >> 2;
+    words[at] = name.address;
+    words[at + MEMBER_VALUE_WORD] = value;
+    words[at + MEMBER_NEXT_WORD] = words[link]!;
+    words[link] = element;
+    words[header + 3]! += 1;
+    return element;
   }
 }

@@ -133,6 +133,31 @@ describe("evaluate(): the input gate", () => {
   });
 });
 
+describe("evaluate(): inputs of many shapes", () => {
+  it("writes each as it is, whatever shapes there were before", () => {
+    for (let index = 0; index < 600; index += 1) {
+      const input = {
+        [`name-${index}`]: { [`inner-${index % 7}`]: index, same: { deep: [{ deep: index }] } },
+        ["long".repeat(20)]: { [`${"x".repeat(70)}${index % 3}`]: { index } },
+        same: index % 2 === 0 ? { a: index, b: { c: index } } : { b: { c: null }, a: [index] },
+        always: { a: index, b: { c: index } },
+      };
+      const result = echo(input) as { value: unknown };
+      expect(JSON.stringify(sorted(result.value))).toBe(JSON.stringify(sorted(input)));
+    }
+  });
+
+  it("keeps the objects of one input apart", () => {
+    const twin = { a: 1, b: { c: 2 } };
+    const other = { a: 3, b: { c: 4 } };
+    for (let round = 0; round < 3; round += 1) {
+      const input = { first: twin, second: other, third: [twin, other, { a: 5, b: { c: 6 } }] };
+      const result = echo(input) as { value: unknown };
+      expect(JSON.stringify(sorted(result.value))).toBe(JSON.stringify(sorted(input)));
+    }
+  });
+});
+
 describe("evaluate(): kept documents", () => {
   it("parses a document once", () => {
     let calls = 0;
