@@ -57,7 +57,6 @@ function generalForm(magnitude: number, precision: number): string {
   const exponent = rounded.digits === "" ? -1 : rounded.point - 1;
   let exponentMax = wanted < 0 ? 6 : wanted;
   if (wanted > count && count >= rounded.point) exponentMax = count;
-  if (wanted < 0) exponentMax = 6;
   if (exponent < -4 || exponent >= exponentMax)
     return writeExponent(rounded, Math.max(count - 1, 0));
   return writeFixed(rounded, Math.max(count - rounded.point, 0));

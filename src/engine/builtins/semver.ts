@@ -1,4 +1,4 @@
-import { termInteger } from "../term-value.ts";
+import { type Term, termInteger } from "../term-value.ts";
 import { BuiltinError, type BuiltinFamily } from "./builtin.ts";
 import { asString } from "./operands.ts";
 
@@ -34,7 +34,7 @@ function parseVersion(text: string): Version | undefined {
   return isValid ? { numbers, preRelease } : undefined;
 }
 
-function versionOf(term: Parameters<typeof asString>[0]): Version {
+function versionOf(term: Term | undefined): Version {
   const version = parseVersion(asString(term));
   if (version === undefined) throw new BuiltinError("not a semantic version");
   return version;
@@ -46,11 +46,9 @@ function compareVersions(a: Version, b: Version): number {
     if (order !== 0) return order;
   }
   // A pre-release comes before the release.
-  if (a.preRelease.length === 0 || b.preRelease.length === 0) {
-    return (
-      compare(b.preRelease.length, a.preRelease.length) && (a.preRelease.length === 0 ? 1 : -1)
-    );
-  }
+  const isReleaseA = a.preRelease.length === 0;
+  const isReleaseB = b.preRelease.length === 0;
+  if (isReleaseA || isReleaseB) return Number(isReleaseA) - Number(isReleaseB);
   const length = Math.min(a.preRelease.length, b.preRelease.length);
   for (let index = 0; index < length; index += 1) {
     const order = compareIdentifiers(a.preRelease[index]!, b.preRelease[index]!);

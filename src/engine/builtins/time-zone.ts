@@ -27,15 +27,22 @@ const UTC_NAMES: ReadonlySet<string> = new Set(
 /** Names of the database start with a letter; Temporal also takes offsets and whole dates. */
 const ZONE_NAME = /^[A-Za-z][A-Za-z0-9_+/-]*$/;
 
+/** Zones met so far; there are as many as the database has names. */
+const zones = new Map<string, TimeZone>();
+
 /** The zone of that name, spelt exactly as in the database; `Local` is the machine's. */
 export function timeZoneOf(name: string): TimeZone {
   if (name === "" || UTC_NAMES.has(name)) return utc;
   const id = name === "Local" ? Temporal.Now.timeZoneId() : name;
+  const known = zones.get(id);
+  if (known !== undefined) return known;
   if (!ZONE_NAME.test(id) || knownIdOf(id) !== id) throw new BuiltinError("unknown time zone");
-  return {
+  const zone: TimeZone = {
     name: id,
     offsetAt: (seconds) => temporalAt(id, seconds).offsetNanoseconds / 1_000_000_000,
   };
+  zones.set(id, zone);
+  return zone;
 }
 
 /** What the zone's clocks show at an instant. */
