@@ -9,6 +9,7 @@ import {
 } from "node:fs";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
+import { KiB } from "../base/sizes.ts";
 import type { ListenAddress } from "./listen-address.ts";
 
 /** `sun_path` of Linux holds 108 bytes with the final NUL (unix(7)). */
@@ -40,7 +41,7 @@ export interface Listener {
 /** Listens; rejects with an `Error` that names the address and what is in the way. */
 export async function listen(request: ListenRequest): Promise<Listener> {
   const { address } = request;
-  const server = createServer({ noDelay: true, highWaterMark: 64 * 1024 }, request.onConnection);
+  const server = createServer({ noDelay: true, highWaterMark: 64 * KiB }, request.onConnection);
   server.maxConnections = request.connectionsMax;
   server.on("drop", request.onRefused);
   if (address.kind === "unix") return listenOnPath(server, address.path, request.socketMode);
