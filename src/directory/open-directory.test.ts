@@ -279,14 +279,15 @@ applications:
 
   it("refuses reads beyond those that may wait, and answers the others", async () => {
     const test = await open({ waitingReadsMax: 2 });
-    const reads = Array.from({ length: 10 }, () =>
+    const reads = Array.from({ length: 20 }, () =>
       test.directory.resolve("platform", "a", noDeadline),
     );
     const kinds = (await Promise.allSettled(reads)).map((read) =>
       read.status === "fulfilled" ? "answered" : (read.reason as { kind: string }).kind,
     );
-    expect(kinds.slice(0, 4)).toEqual(["answered", "answered", "answered", "answered"]);
-    expect(new Set(kinds.slice(4))).toEqual(new Set(["resource-exhausted"]));
+    // Eight at once, and two that wait for them.
+    expect(new Set(kinds.slice(0, 10))).toEqual(new Set(["answered"]));
+    expect(new Set(kinds.slice(10))).toEqual(new Set(["resource-exhausted"]));
   });
 
   it("answers many at once from whole snapshots", async () => {

@@ -26,11 +26,18 @@ export interface SqlitePool {
 /** Kysely's SQLite, run in another thread. */
 export function sqliteDialect(pool: SqlitePool): Dialect {
   return {
-    createAdapter: () => new SqliteAdapter(),
+    createAdapter: () => new PooledSqliteAdapter(),
     createDriver: () => createDriver(pool),
     createIntrospector: (database) => new SqliteIntrospector(database),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
+}
+
+/** Kysely's own has one connection, and lets everybody wait for it without a limit. */
+class PooledSqliteAdapter extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true;
+  }
 }
 
 interface PooledConnection extends DatabaseConnection {

@@ -21,8 +21,11 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** One reads while the answer of the other travels; four and eight gave no more (measured). */
-const READ_CONNECTIONS = 2;
+/**
+ * They share a thread, and reads that overlap share its messages: with 16 in flight two connections
+ * give 3,300 resolves a second, eight 4,800, sixteen no more (measured).
+ */
+const READ_CONNECTIONS = 8;
 /** Writes are few and come from operators. */
 const WAITING_WRITES_MAX = 100;
 
