@@ -11,16 +11,13 @@ package platform
 # METADATA
 # title: Decision
 # description: |
-#   Total. `deny` has the ids of the constraints that are broken, `reasons` the ids of the ways in
-#   that need no permission. `mfa_required` asks for evidence whether or not `allow` holds; whoever
-#   enforces it mentions MFA only where the rest allows.
+#   Total but for `reason`, which names the way in that needs no permission. `deny` has the ids of
+#   the constraints that are broken. `mfa_required` asks for evidence whether or not `allow` holds;
+#   whoever enforces it mentions MFA only where the rest allows.
 # entrypoint: true
-decision := {
-	"allow": allow,
-	"deny": deny,
-	"mfa_required": mfa_required,
-	"reasons": reasons,
-}
+decision := {"allow": allow, "deny": deny, "mfa_required": mfa_required, "reason": "ownership"} if {
+	is_deployed_by_owner
+} else := {"allow": allow, "deny": deny, "mfa_required": mfa_required}
 
 default allow := false
 
@@ -32,12 +29,12 @@ allow if {
 # A set lookup by key: `in` would walk the set in OPA's WebAssembly.
 is_permitted if input.user.permissions[concat(":", [input.resource, input.action])]
 
-is_permitted if reasons.ownership
+is_permitted if is_deployed_by_owner
 
 # METADATA
 # title: Ownership
 # description: A developer may deploy a model of their own.
-reasons contains "ownership" if {
+is_deployed_by_owner if {
 	input.action == "deploy"
 	input.resource == "model"
 	is_somebody(input.resource_owner)
@@ -50,11 +47,14 @@ reasons contains "ownership" if {
 # description: |
 #   The subject's clearance must dominate the resource's classification, and a resource of a type
 #   that the catalogue marks as classified must state one.
-deny contains "classification" if classification_level > clearance_level
+deny contains "classification" if {
+	is_classified
+	classification_level > clearance_level
+}
 
 deny contains "classification" if {
 	data.postern.catalogue.resources[input.resource].classified
-	not classification_level
+	not is_classified
 }
 
 # METADATA
@@ -78,19 +78,22 @@ deny contains "business-hours" if {
 # description: Resources classified as sensitive or above require fresh MFA evidence.
 default mfa_required := false
 
-mfa_required if classification_level >= levels.sensitive
+mfa_required if {
+	is_classified
+	classification_level >= levels.sensitive
+}
 
 levels := {"public": 0, "internal": 1, "sensitive": 2, "secret": 3, "top-secret": 4}
 
+# Binding is true of `false` as well, which is a classification outside the lattice.
+is_classified if _ := input.resource_classification
+
 # METADATA
 # title: Classification level
-# description: Undefined without a classification; one outside the lattice counts as the highest.
+# description: Of a resource that is classified. One outside the lattice counts as the highest.
 classification_level := level if {
 	level := levels[input.resource_classification]
-} else := levels["top-secret"] if {
-	# Binding it is true of `false` as well, which is a classification outside the lattice.
-	_ := input.resource_classification
-}
+} else := levels["top-secret"]
 
 # METADATA
 # title: Clearance level
