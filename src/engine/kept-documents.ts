@@ -24,9 +24,8 @@ export interface KeptDocumentsSource {
  *
  * - A document is parsed only while nothing lies above the kept ones, so that it joins them
  *   without a gap, and is kept only once it is whole: what fails half-way is overwritten.
- * - The free lists are emptied afterwards. Otherwise evaluations would allocate from the holes
- *   that parsing left between the document's values, which resetting the heap pointer wouldn't
- *   take back.
+ * - What an evaluation allocates from the holes that parsing left between a document's values
+ *   harms nobody: the free lists are emptied before the next one.
  * - The guest never frees single documents: when they have outgrown their bytes, all are
  *   forgotten and the heap starts over.
  * - Documents are known by identity and held weakly. A dropped one costs its bytes until then.
@@ -71,7 +70,6 @@ export class KeptDocuments {
     }
     if (this.#fits()) {
       this.#top = functions.opa_heap_ptr_get();
-      functions.opa_heap_ptr_set(this.#top);
       this.#addresses.set(document, address);
     }
     // A document that alone is too large serves this evaluation, and is gone with it.

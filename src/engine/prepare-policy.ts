@@ -107,8 +107,6 @@ function loadData(guest: Guest, data: string): PolicyLayout {
   const dataAddress = functions.opa_json_parse(scratch.address, length);
   functions.opa_eval_ctx_set_data(contextAddress, dataAddress);
   const heapAddress = functions.opa_heap_ptr_get();
-  // Parsing leaves free blocks among the data. Evaluations must not allocate there.
-  functions.opa_heap_ptr_set(heapAddress);
   memory.refresh();
   return {
     dataAddress,

@@ -202,6 +202,23 @@ describe("evaluate(): kept documents", () => {
     expect(evaluate(policy, "probe/overridden", { kept })).toEqual(expected);
   });
 
+  it("keeps the document for which the others had to go", async () => {
+    const small = await loadTestPolicy({ files, entrypoints, keptBytesMax: 256 * 1024 });
+    const permissions = Array.from({ length: 300 }, (_, index) => `r${index}:a`);
+    for (let index = 0; index < 12; index += 1) {
+      let calls = 0;
+      const { text } = keptUser(permissions, `user-${index}`);
+      const kept = {
+        text: () => {
+          calls += 1;
+          return text();
+        },
+      };
+      for (let again = 0; again < 3; again += 1) evaluate(small, "probe/world", { kept });
+      expect(calls).toBe(1);
+    }
+  });
+
   it("answers right when documents come, go and outgrow their room", async () => {
     const small = await loadTestPolicy({ files, entrypoints, keptBytesMax: 256 * 1024 });
     const documents = Array.from({ length: 60 }, (_, index) =>
