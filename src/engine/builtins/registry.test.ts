@@ -27,7 +27,7 @@ const LEFT_OUT = [
   ...["io.jwt.verify_ps256", "io.jwt.verify_ps384", "io.jwt.verify_ps512"],
   ...["io.jwt.verify_rs256", "io.jwt.verify_rs384", "io.jwt.verify_rs512"],
   ...["json.match_schema", "json.verify_schema", "net.lookup_ip_addr", "opa.runtime"],
-  ...["providers.aws.sign_req", "rego.parse_module", "strings.render_template", "trace"],
+  ...["providers.aws.sign_req", "rego.parse_module", "strings.render_template"],
   ...["yaml.is_valid", "yaml.marshal", "yaml.unmarshal"],
 ];
 

@@ -18,6 +18,7 @@ import { semverBuiltins } from "./semver.ts";
 import { sprintfBuiltins } from "./sprintf.ts";
 import { stringBuiltins } from "./strings.ts";
 import { timeBuiltins } from "./time.ts";
+import { traceBuiltins } from "./trace.ts";
 import { unitBuiltins } from "./units.ts";
 import { uriBuiltins } from "./uri.ts";
 import { urlqueryBuiltins } from "./urlquery.ts";
@@ -47,6 +48,7 @@ const families: readonly BuiltinFamily[] = [
   sprintfBuiltins,
   stringBuiltins,
   timeBuiltins,
+  traceBuiltins,
   unitBuiltins,
   uriBuiltins,
   urlqueryBuiltins,

@@ -188,16 +188,15 @@ class TimeReader {
 
   /** Seconds may have a fraction although the layout has none. */
   #unannouncedFraction(next: string | undefined): void {
-    if (next?.[0] === "." || next?.[0] === ",") return;
-    const fraction = /^[.,][0-9]+/.exec(this.#text)?.[0];
-    if (fraction !== undefined) this.#nanosecond = nanoseconds(this.#take(fraction.length));
+    if (next?.[0] !== "." && next?.[0] !== ",") this.#optionalFraction();
   }
 
   #fraction(field: string): void {
-    if (field[1] === "0") {
-      this.#nanosecond = nanoseconds(this.#take(field.length));
-      return;
-    }
+    if (field[1] === "0") this.#nanosecond = nanoseconds(this.#take(field.length));
+    else this.#optionalFraction();
+  }
+
+  #optionalFraction(): void {
     const fraction = /^[.,][0-9]+/.exec(this.#text)?.[0];
     if (fraction !== undefined) this.#nanosecond = nanoseconds(this.#take(fraction.length));
   }
@@ -256,8 +255,7 @@ class TimeReader {
   }
 
   #dateOfDayOfYear(): { month: number; day: number } {
-    const isLeap = daysInMonth(this.#year, 2) === 29;
-    this.#inRange(this.#dayOfYear, 1, isLeap ? 366 : 365);
+    this.#inRange(this.#dayOfYear, 1, daysInMonth(this.#year, 2) === 29 ? 366 : 365);
     const start = daysFromCivil(this.#year, 1, 1);
     let month = 12;
     const target = start + this.#dayOfYear - 1;
