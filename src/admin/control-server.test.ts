@@ -15,13 +15,13 @@ import { afterEach, describe, expect, it } from "vitest";
 import { manualClock } from "../../test/support/manual-clock.ts";
 import { silentLogger } from "../base/logger.ts";
 import type { UnaryHandler } from "../base/unary-handler.ts";
+import { listenOnUnixSocket } from "../base/unix-socket.ts";
 import { PdpError } from "../decision/error.ts";
 import {
   type ControlServer,
   type ControlServerDeps,
   createControlServer,
 } from "./control-server.ts";
-import { listenPrivately } from "./private-socket.ts";
 
 const CHECK = "/postern.v1.DecisionService/Check";
 const servers: ControlServer[] = [];
@@ -162,7 +162,7 @@ describe("createControlServer()", () => {
   });
 });
 
-describe("listenPrivately()", () => {
+describe("listenOnUnixSocket()", () => {
   it("makes a socket for its owner alone and leaves nothing else", async () => {
     const path = await start();
     expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -176,7 +176,7 @@ describe("listenPrivately()", () => {
       seen.push(statSync(join(bound, "..")).mode & 0o777);
       return Promise.reject(new Error("stop here"));
     };
-    await expect(listenPrivately(path, bind)).rejects.toThrow("stop here");
+    await expect(listenOnUnixSocket({ path, mode: 0o600, bind })).rejects.toThrow("stop here");
     expect(seen).toEqual([0o700]);
     expect(readdirSync(join(path, ".."))).toEqual([]);
   });

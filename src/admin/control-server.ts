@@ -7,10 +7,10 @@ import type { Clock } from "../base/clock.ts";
 import { deadlineIn } from "../base/deadline.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Peer, UnaryHandlers } from "../base/unary-handler.ts";
+import { listenOnUnixSocket, type UnixSocket } from "../base/unix-socket.ts";
 import { type ErrorKind, PdpError, toPdpError } from "../decision/error.ts";
 import { checkApplicationName } from "../decision/names.ts";
 import type { AdminOptions } from "./options.ts";
-import { listenPrivately, type PrivateSocket } from "./private-socket.ts";
 
 /** What the control socket needs. */
 export interface ControlServerDeps {
@@ -72,10 +72,14 @@ export function createControlServer(deps: ControlServerDeps): ControlServer {
   addBundles(app, deps);
   app.get("/status", () => deps.status());
 
-  let socket: PrivateSocket | undefined;
+  let socket: UnixSocket | undefined;
   return {
     listen: async () => {
-      socket = await listenPrivately(options.controlSocket, (path) => app.listen({ path }));
+      socket = await listenOnUnixSocket({
+        path: options.controlSocket,
+        mode: 0o600,
+        bind: (path) => app.listen({ path }),
+      });
     },
     close: async () => {
       socket?.remove();

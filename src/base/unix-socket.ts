@@ -16,22 +16,28 @@ const PATH_BYTES_MAX = 107;
 const TEMPORARY_BYTES = "/.postern-XXXXXX/s".length;
 const PROBE_TIMEOUT_MS = 1_000;
 
-/** A socket that only its owner can reach. */
-export interface PrivateSocket {
+/** A unix socket that is listened on. */
+export interface UnixSocket {
   /** Removes the socket file, unless another process has taken the path since. */
   remove(): void;
 }
 
+/** Where, and who may connect. */
+export interface UnixSocketRequest {
+  readonly path: string;
+  /** Permissions, for example 0o600. */
+  readonly mode: number;
+  /** Listens at the path it is given, which is not yet the final one. */
+  bind(path: string): Promise<unknown>;
+}
+
 /**
- * Makes a socket at `path` that only its owner can reach, from the first moment: `bind` makes it in
- * a folder that nobody else can enter, and it is moved into place. That also replaces what a crashed
- * process left behind, in one step. Throws if the path is too long, is not a socket, or somebody
- * answers there.
+ * Listens on a unix socket that never has other permissions than `mode`: it is made in a folder
+ * that nobody else can enter, and moved into place. That also replaces what a crashed process left
+ * behind, in one step. Throws if the path is too long, is not a socket, or somebody answers there.
  */
-export async function listenPrivately(
-  path: string,
-  bind: (path: string) => Promise<unknown>,
-): Promise<PrivateSocket> {
+export async function listenOnUnixSocket(request: UnixSocketRequest): Promise<UnixSocket> {
+  const { path, mode, bind } = request;
   const folder = dirname(path);
   const longest = Math.max(Buffer.byteLength(path), Buffer.byteLength(folder) + TEMPORARY_BYTES);
   if (longest > PATH_BYTES_MAX) {
@@ -47,7 +53,7 @@ export async function listenPrivately(
   const bound = join(temporary, "s");
   try {
     await bind(bound);
-    chmodSync(bound, 0o600);
+    chmodSync(bound, mode);
     renameSync(bound, path);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
