@@ -15,7 +15,9 @@ import { median, printTable } from "./support/figures.ts";
 const rounds = Number(process.argv[2] ?? 15);
 const ROUND_MS = 40;
 const INPUTS = 256;
+const WARM_UP = 100_000;
 const STORM = 100_000;
+const LEVELS = ["public", "internal"];
 const GOALS = [
   { permissions: 10, microseconds: undefined, ratio: undefined },
   { permissions: 100, microseconds: 5, ratio: 6 },
@@ -56,6 +58,11 @@ function inputOf(index: number): InputDocument {
       context,
     },
   };
+}
+
+/** The least that decides: what a caller without properties or context costs. */
+function bareInputOf(index: number): InputDocument {
+  return { resource: "agent", action: "execute", resource_classification: LEVELS[index % 2]! };
 }
 
 function permissionsOf(count: number): string[] {
@@ -125,32 +132,31 @@ async function benchSizes(): Promise<void> {
   const policy = await load({ wasm, data });
   const npmPolicy = await loadNpmPolicy(wasm);
   npmPolicy.setData(JSON.parse(data) as object);
-  const inputs = Array.from({ length: INPUTS }, (_, index) => inputOf(index));
-  const rows = [["permissions", "postern µs", "goal", "npm opa-wasm µs", "ratio", "goal"]];
-  for (const goal of GOALS) {
-    const kept = keptUser(goal.permissions);
-    const user = npmUser(goal.permissions);
-    const npmInputs = inputs.map((input) => ({ ...withoutBigints(input), user }));
-    const ours = (index: number): void => {
-      const input = inputs[index % INPUTS]!;
-      const result = policy.evaluate({ entrypoint: 0, input, kept, nowNs: 0n });
-      if (result.kind !== "value" || !isAllow(result.value)) throw new Error("not an allow");
-    };
-    const theirs = (index: number): void => {
-      const [answer] = npmPolicy.evaluate(npmInputs[index % INPUTS]!, 0) as [{ result: unknown }];
-      if (!isAllow(answer.result)) throw new Error("not an allow");
-    };
-    time(ours, 50_000);
-    time(theirs, 2_000);
-    const [postern, npm] = compare(ours, theirs) as [number, number];
-    rows.push([
-      String(goal.permissions),
-      postern.toFixed(2),
-      goal.microseconds === undefined ? "" : `≤ ${goal.microseconds}`,
-      npm.toFixed(1),
-      `${(npm / postern).toFixed(1)} ×`,
-      goal.ratio === undefined ? "" : `≥ ${goal.ratio} ×`,
-    ]);
+  const rows = [["input", "permissions", "postern µs", "goal", "npm opa-wasm µs", "ratio", "goal"]];
+  for (const [label, makeInput] of [["bare", bareInputOf] as const, ["whole", inputOf] as const]) {
+    const inputs = Array.from({ length: INPUTS }, (_, index) => makeInput(index));
+    for (const goal of GOALS) {
+      const kept = keptUser(goal.permissions);
+      const user = npmUser(goal.permissions);
+      const npmInputs = inputs.map((input) => ({ ...withoutBigints(input), user }));
+      const ours = (index: number): void => {
+        const input = inputs[index % INPUTS]!;
+        const result = policy.evaluate({ entrypoint: 0, input, kept, nowNs: 0n });
+        if (result.kind !== "value" || !isAllow(result.value)) throw new Error("not an allow");
+      };
+      const theirs = (index: number): void => {
+        const [answer] = npmPolicy.evaluate(npmInputs[index % INPUTS]!, 0) as [{ result: unknown }];
+        if (!isAllow(answer.result)) throw new Error("not an allow");
+      };
+      time(ours, WARM_UP);
+      const [postern, npm] = compare(ours, theirs) as [number, number];
+      rows.push([
+        ...[label, String(goal.permissions), postern.toFixed(2)],
+        goal.microseconds === undefined ? "" : `≤ ${goal.microseconds}`,
+        ...[npm.toFixed(1), `${(npm / postern).toFixed(1)} ×`],
+        goal.ratio === undefined ? "" : `≥ ${goal.ratio} ×`,
+      ]);
+    }
   }
   printTable(rows);
 }
@@ -190,7 +196,7 @@ allow := false if input.conflict
   const surrogate = (): void => {
     if (ask({ text: "\ud800" }) !== "input") throw new Error("no refusal");
   };
-  time(calm, 50_000);
+  time(calm, WARM_UP);
   const [before] = compare(calm) as [number];
   const aborting = (time(conflict, STORM) * 1000) / STORM;
   const refused = (time(surrogate, STORM) * 1000) / STORM;
