@@ -1,3 +1,4 @@
+import { KiB, MiB } from "../base/sizes.ts";
 import { type BuiltinContext, BuiltinError, type HostBuiltin } from "./builtins/registry.ts";
 import type { Guest } from "./guest.ts";
 import { PolicyAborted } from "./guest-failure.ts";
@@ -13,9 +14,9 @@ export interface HostCalls {
   beginEvaluation(nowNs: bigint): void;
 }
 
-const ABORT_TEXT_BYTES_MAX = 4096;
+const ABORT_TEXT_BYTES_MAX = 4 * KiB;
 /** Longest argument of a built-in, as text: several times what an input may be. */
-const ARGUMENT_BYTES_MAX = 4 * 1024 * 1024;
+const ARGUMENT_BYTES_MAX = 4 * MiB;
 /** Longest UTF-8 of one UTF-16 unit. */
 const UTF8_BYTES_PER_UNIT = 3;
 /** OPA's ABI has imports for up to this many arguments. */

@@ -1,10 +1,11 @@
+import { MiB } from "../base/sizes.ts";
 import type { Guest } from "./guest.ts";
 import { InputRefused } from "./guest-failure.ts";
 import type { KeptDocument } from "./policy.ts";
 import type { MemoryRegion } from "./prepared-policy.ts";
 
 /** Longest text of a kept document. */
-export const KEPT_TEXT_BYTES_MAX = 4 * 1024 * 1024;
+export const KEPT_TEXT_BYTES_MAX = 4 * MiB;
 
 const UTF8_BYTES_PER_UNIT = 3;
 

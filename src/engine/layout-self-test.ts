@@ -1,3 +1,4 @@
+import { KiB } from "../base/sizes.ts";
 import type { JsonValue } from "../decision/json.ts";
 import type { Guest } from "./guest.ts";
 import { InputWriter } from "./input-writer.ts";
@@ -6,7 +7,7 @@ import { type MemoryRegion, PolicyRefused } from "./prepared-policy.ts";
 import { compareInRegoOrder } from "./rego-order.ts";
 import { ValueReader } from "./value-reader.ts";
 
-const TEXT_BYTES_MAX = 16 * 1024;
+const TEXT_BYTES_MAX = 16 * KiB;
 const MEMBERS = 40;
 
 const written: InputDocument = {
@@ -23,7 +24,9 @@ const writtenText =
   `"\\\\\\"\\n","${"x".repeat(300)}"],"nested":{"array":[[],{},[{"a":{"b":[]}}]]},` +
   `"indices":[${Array.from({ length: 100 }, (_, index) => index).join(",")}]}`;
 
-const readText = `{"a":[null,true,false,-7,0.5],"b":{"c":{},"d":"Zürich \u{1f511}"},"e":{"y","x",2,[1]},"f":set()}`;
+const readText =
+  '{"a":[null,true,false,-7,0.5],"b":{"c":{},"d":"Zürich \u{1f511}"},' +
+  '"e":{"y","x",2,[1]},"f":set()}';
 const read: JsonValue = {
   a: [null, true, false, -7, 0.5],
   b: { c: {}, d: "Zürich \u{1f511}" },

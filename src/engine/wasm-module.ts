@@ -2,6 +2,7 @@
  * What has to be known of, and changed in, a policy's module before it is compiled: the module's
  * own API can't tell. Not for checking that the module is valid, which the compiler does.
  */
+import { KiB } from "../base/sizes.ts";
 import { type ByteReader, byteReader, encodeU32 } from "./leb128.ts";
 import { PolicyRefused } from "./prepared-policy.ts";
 
@@ -21,7 +22,7 @@ interface Section {
 }
 
 /** Size of a page of linear memory. */
-export const PAGE_BYTES = 64 * 1024;
+export const PAGE_BYTES = 64 * KiB;
 
 const HEADER_BYTES = 8;
 /** Magic and version 1. */
