@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import type * as FsPromises from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -15,7 +16,7 @@ vi.mock("node:fs/promises", async (importOriginal) => {
   const original = await importOriginal<typeof FsPromises>();
   return {
     ...original,
-    open: async (path: string, flags: string) => {
+    open: async (path: string, flags: number) => {
       beforeOpen();
       const handle = await original.open(path, flags);
       const read = handle.read.bind(handle) as (...args: unknown[]) => unknown;
@@ -57,6 +58,13 @@ describe("readWholeFile()", () => {
 
   it("refuses a file beyond the limit", async () => {
     await expect(readWholeFile(path, 6)).rejects.toMatchObject({ stage: "read" });
+  });
+
+  it("refuses a FIFO that nobody writes to, without waiting for a writer", async () => {
+    const fifo = join(folder, "fifo.tar.gz");
+    execFileSync("mkfifo", [fifo]);
+    const reading = readWholeFile(fifo, 100);
+    await expect(reading).rejects.toMatchObject({ message: "it is not a regular file" });
   });
 
   it("gives the bytes and their SHA-256", async () => {

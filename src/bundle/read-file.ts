@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { BigIntStats } from "node:fs";
+import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { MiB } from "../base/sizes.ts";
 import { BundleRefused } from "./bundle-refused.ts";
@@ -14,6 +14,8 @@ export interface FileContent {
 }
 
 const CHUNK_BYTES = MiB;
+// Opening a FIFO would otherwise wait for a writer, and the scan of the folder with it.
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** Tells one state of a file from another; a write, a rename or a swap changes it. */
 export function sampleOf(stats: BigIntStats): string {
@@ -28,7 +30,7 @@ export async function readWholeFile(
   path: string,
   bytesMax: number,
 ): Promise<FileContent | undefined> {
-  const handle = await open(path, "r");
+  const handle = await open(path, OPEN_FLAGS);
   try {
     const before = await handle.stat({ bigint: true });
     if (!before.isFile()) throw new BundleRefused("read", "it is not a regular file");

@@ -1,6 +1,10 @@
+import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { PdpError } from "../decision/error.ts";
 import type { DirectoryText } from "./directory.ts";
+
+// Opening a FIFO would otherwise wait for a writer.
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /**
  * Reads a directory or catalogue file. Throws `PdpError` `invalid-argument` if it is too large,
@@ -21,7 +25,7 @@ export async function readDirectoryText(
 async function readBounded(path: string, bytesMax: number): Promise<Uint8Array> {
   let file: Awaited<ReturnType<typeof open>>;
   try {
-    file = await open(path, "r");
+    file = await open(path, OPEN_FLAGS);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
     throw new PdpError("invalid-argument", `${path}: can't be read (${code})`, { cause: error });
