@@ -7,6 +7,8 @@ export interface BoundedSet {
   readonly agedAtMonotonicMs: number;
   /** Asked for since it was put or last spared. */
   isUsed: boolean;
+  /** Not to be served any more; there only to be known again when the same is read. */
+  isRetired: boolean;
 }
 
 /** Most that is held, and who hears of what had to go for it. */

@@ -125,6 +125,38 @@ export function describeSetCache(name: string, makeCache: MakeCache): void {
       expect(await cache.get({ ...user1, subjectId: other })).toMatchObject({ generation: 2 });
     });
 
+    it("goes on with the former set where the one that was read again is the same", async () => {
+      const { cache, clock } = await setUp();
+      const former = await cache.put(cacheableSet({ patterns: ["agent:*"] }));
+      clock.advance(5_000);
+      expect(await cache.get(user1)).toBe("aged");
+      const again = await cache.put(cacheableSet({ patterns: ["agent:*"] }));
+      expect(again).toEqual(former);
+      expect(await cache.get(user1)).toEqual(former);
+      clock.advance(5_000);
+      expect(await cache.get(user1)).toBe("aged");
+    });
+
+    it.each([
+      ["generation", { generation: 2 }],
+      ["pattern", { patterns: ["agent:read"] }],
+      ["expiry", { validUntilMs: 4e12 }],
+      ["status", { status: "disabled" }],
+    ] as const)("goes on with the set that was read where it differs by its %s", async (_, by) => {
+      const { cache } = await setUp();
+      await cache.put(cacheableSet({ patterns: ["agent:*"] }));
+      const read = cacheableSet({ patterns: ["agent:*"], ...by });
+      expect(await cache.put(read)).toBe(read);
+      expect(await cache.get(user1)).toEqual(read);
+    });
+
+    it("goes on with a set that it does not remember", async () => {
+      const { cache } = await setUp();
+      await cache.invalidate({ generation: 7, subjects: "all" });
+      const read = cacheableSet({ generation: 6 });
+      expect(await cache.put(read)).toBe(read);
+    });
+
     it("gives back the set as it was put", async () => {
       const { cache } = await setUp();
       const set = cacheableSet({ patterns: ["agent:*", "*:read"], validUntilMs: 4e12 });

@@ -40,8 +40,11 @@ export interface SetCache {
    * Remembers a set under its own application and subject. Does nothing if the set is older than
    * the newest change announced so far, or than the set it would replace: it may have been read
    * before that change, and would survive the invalidation it should have fallen to.
+   *
+   * Gives the set to go on with: the former one if the two don't differ, also if its time to live
+   * has passed, so that what others have made of it and know by its identity need not be made anew.
    */
-  put(set: PermissionSet): void | Promise<void>;
+  put(set: PermissionSet): PermissionSet | Promise<PermissionSet>;
   /** Forgets what `change` touches. */
   invalidate(change: SetChange): void | Promise<void>;
 }

@@ -255,6 +255,19 @@ describe("createPermissionSets(): consistency", () => {
     expect(sets.get(query({ minimumGeneration: 1 }))).toBe(set);
   });
 
+  it("answers with the former set after it was read again and has not changed", async () => {
+    const { sets, reads, clock } = setUp();
+    const asked = sets.get(query());
+    const set = cacheableSet();
+    reads[0]!.resolve(set);
+    await asked;
+    clock.advance(5_000);
+    const again = sets.get(query());
+    reads[1]!.resolve(cacheableSet());
+    expect(await again).toBe(set);
+    expect(sets.get(query())).toBe(set);
+  });
+
   it("reads again for a newer generation than the remembered one", async () => {
     const { sets, reads, cache } = setUp();
     cache.put(cacheableSet({ generation: 3 }));

@@ -46,9 +46,9 @@ export function createPermissionSets(deps: PermissionSetsDeps): CachedPermission
           cause: new Error("the directory answered for another subject or application"),
         });
       }
-      await cache.put(set);
+      const kept = await cache.put(set);
       meters.fills.add(1, { outcome: "read" });
-      return set;
+      return kept;
     } catch (error) {
       meters.fills.add(1, { outcome: "failed" });
       throw error;

@@ -70,6 +70,22 @@ describe("createMemoryCache()", () => {
     expect(cache.get(key("b"))).toBe("absent");
   });
 
+  it("keeps the identity of a set that is read again and has not changed", () => {
+    const { cache, clock } = cacheWith();
+    const former = cache.put(cacheableSet());
+    clock.advance(5_000);
+    expect(cache.get(key("user-1"))).toBe("aged");
+    expect(cache.put(cacheableSet())).toBe(former);
+    expect(cache.get(key("user-1"))).toBe(former);
+  });
+
+  it("does not know a set again that a change has touched", () => {
+    const { cache } = cacheWith();
+    const former = cache.put(cacheableSet({ generation: 2 }));
+    cache.invalidate({ generation: 2, subjects: ["user-1"] });
+    expect(cache.put(cacheableSet({ generation: 2 }))).not.toBe(former);
+  });
+
   it("shortens lifetimes by up to a fifth and never lengthens them", () => {
     const { cache, clock } = cacheWith({ random: () => 0.5 });
     cache.put(cacheableSet());
