@@ -3,7 +3,7 @@ import { cacheableSet } from "../../test/support/cacheable-set.ts";
 import { manualClock } from "../../test/support/manual-clock.ts";
 import { manualTimers } from "../../test/support/manual-timers.ts";
 import { deadlineIn, noDeadline } from "../base/deadline.ts";
-import { silentMeter } from "../base/meter.ts";
+import { type Meter, silentMeter } from "../base/meter.ts";
 import { PdpError } from "../decision/error.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import { createPermissionSets } from "./cached-permission-sets.ts";
@@ -30,8 +30,13 @@ function setUp(limits: Limits = {}) {
   const options = { fillsMax: 8, waitersMax: 100, fillTimeoutMs: 2_000, ...limits };
   const bounds = { entriesMax: 100, bytesMax: 2 ** 20, ttlMs: 5_000, negativeTtlMs: 1_000 };
   const cache = createMemoryCache({ clock, meter: silentMeter, random: () => 0, options: bounds });
-  const sets = createPermissionSets({ source, cache, clock, timers, meter: silentMeter, options });
-  return { clock, timers, reads, cache, sets };
+  const gauges: Record<string, number> = {};
+  const meter: Meter = {
+    ...silentMeter,
+    gauge: ({ name }) => ({ set: (value) => (gauges[name] = value) }),
+  };
+  const sets = createPermissionSets({ source, cache, clock, timers, meter, options });
+  return { clock, timers, reads, cache, sets, gauges };
 }
 
 function query(says: Partial<SetQuery & SetQuery["consistency"]> = {}): SetQuery {
@@ -147,14 +152,19 @@ describe("createPermissionSets(): sharing a read", () => {
     expect(cache.entries()).toBe(1);
   });
 
-  it("leaves no timer behind", async () => {
-    const { sets, reads, timers, clock } = setUp();
+  it("leaves neither a timer nor a count behind", async () => {
+    const { sets, reads, timers, clock, gauges } = setUp();
     const asked = sets.get(query({ deadline: deadlineIn(clock, 1_000) }));
+    const load = (size: number) => ({
+      postern_permission_set_reads: size,
+      postern_permission_set_waiters: size,
+    });
+    expect(gauges).toEqual(load(1));
     reads[0]!.resolve(cacheableSet());
     await asked;
     await settle();
     expect(timers.pending()).toBe(0);
-    expect(sets.load()).toEqual({ reading: 0, waiting: 0 });
+    expect(gauges).toEqual(load(0));
   });
 
   it("queues reads beyond its limit and drops those nobody waits for", async () => {

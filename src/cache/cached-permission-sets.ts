@@ -19,8 +19,6 @@ export interface SetSource {
 export interface CachedPermissionSets extends PermissionSets {
   /** A change was committed. From here on no asker gets a set that may have missed it. */
   invalidate(change: SetChange): void;
-  /** Reads of the directory in flight, and requests waiting for one. */
-  load(): { readonly reading: number; readonly waiting: number };
 }
 
 /** What `createPermissionSets` is handed. */
@@ -55,7 +53,8 @@ export function createPermissionSets(deps: PermissionSetsDeps): CachedPermission
     }
   }
 
-  const flights = new Flights({ read, clock, timers: deps.timers ?? systemTimers, options });
+  const timers = deps.timers ?? systemTimers;
+  const flights = new Flights({ read, clock, timers, meter: deps.meter, options });
 
   async function fill(query: SetQuery, why: MissReason): Promise<PermissionSet> {
     meters.misses.add(1, { reason: why });
@@ -94,8 +93,6 @@ export function createPermissionSets(deps: PermissionSetsDeps): CachedPermission
       flights.fence(change);
       void cache.invalidate(change);
     },
-
-    load: () => flights.load(),
   };
 }
 

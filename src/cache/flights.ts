@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { type Deadline, deadlineIn, remainingMs } from "../base/deadline.ts";
+import type { Gauge, Meter } from "../base/meter.ts";
 import { PdpError, toPdpError } from "../decision/error.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import type { SetChange, SetKey } from "./cache.ts";
@@ -21,6 +22,7 @@ export interface FlightsDeps {
   readonly read: (key: SetKey, deadline: Deadline) => Promise<PermissionSet>;
   readonly clock: Clock;
   readonly timers: Timers;
+  readonly meter: Meter;
   readonly options: Pick<CacheOptions, "fillsMax" | "waitersMax" | "fillTimeoutMs">;
 }
 
@@ -38,11 +40,22 @@ export class Flights {
   readonly #deps: FlightsDeps;
   readonly #joinable = new Map<string, Flight>();
   readonly #queue = new Set<Flight>();
+  readonly #gauges: { readonly reading: Gauge; readonly waiting: Gauge };
   #reading = 0;
   #waiting = 0;
 
   constructor(deps: FlightsDeps) {
     this.#deps = deps;
+    this.#gauges = {
+      reading: deps.meter.gauge({
+        name: "postern_permission_set_reads",
+        help: "Reads of permission sets from the directory that are under way.",
+      }),
+      waiting: deps.meter.gauge({
+        name: "postern_permission_set_waiters",
+        help: "Requests waiting for a permission set to be read.",
+      }),
+    };
   }
 
   /**
@@ -70,11 +83,6 @@ export class Flights {
       const hasMissed = flight.hasBegun && (touched?.has(flight.key.subjectId) ?? true);
       if (hasMissed) this.#close(flight);
     }
-  }
-
-  /** Reads in flight, and askers waiting for one. */
-  load(): { readonly reading: number; readonly waiting: number } {
-    return { reading: this.#reading, waiting: this.#waiting };
   }
 
   #open(key: SetKey): Flight {
@@ -112,7 +120,7 @@ export class Flights {
   }
 
   async #fly(flight: Flight): Promise<void> {
-    this.#reading += 1;
+    this.#gauges.reading.set(++this.#reading);
     flight.hasBegun = true;
     try {
       flight.outcome.resolve(await this.#deps.read(flight.key, flight.deadline));
@@ -120,18 +128,18 @@ export class Flights {
       flight.outcome.reject(readError(error));
     } finally {
       this.#close(flight);
-      this.#reading -= 1;
+      this.#gauges.reading.set(--this.#reading);
       this.#beginQueued();
     }
   }
 
   async #wait(flight: Flight, deadline: Deadline): Promise<PermissionSet> {
-    this.#waiting += 1;
+    this.#gauges.waiting.set(++this.#waiting);
     flight.waiters += 1;
     try {
       return await untilDeadline(flight.outcome.promise, deadline, this.#deps);
     } finally {
-      this.#waiting -= 1;
+      this.#gauges.waiting.set(--this.#waiting);
       flight.waiters -= 1;
       // Nobody wants it any more, and it would only delay those behind it.
       if (flight.waiters === 0 && !flight.hasBegun) this.#close(flight);
