@@ -10,6 +10,7 @@ import { systemClock } from "../src/base/clock.ts";
 import { noDeadline } from "../src/base/deadline.ts";
 import { silentHealth } from "../src/base/health.ts";
 import { silentLogger } from "../src/base/logger.ts";
+import { silentMeter } from "../src/base/meter.ts";
 import { insertAll } from "../src/directory/chunks.ts";
 import { openDirectory } from "../src/directory/open-directory.ts";
 import { directoryOptionsSchema } from "../src/directory/options.ts";
@@ -29,6 +30,7 @@ const open = () =>
     options,
     clock: systemClock,
     logger: silentLogger,
+    meter: silentMeter,
     health: silentHealth,
     unknownSubjects: () => "deny",
   });
@@ -98,7 +100,7 @@ function roleName(chain: number, level: number): string {
 }
 
 async function seedSubjects(): Promise<void> {
-  const store = await openStore(options);
+  const store = await openStore(options, { waiting: () => {} });
   const ids = Array.from({ length: SUBJECTS }, (_, i) => `subject-${i}`);
   await store.write(async (transaction) => {
     const roles = await transaction

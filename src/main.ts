@@ -2,6 +2,7 @@
 import { systemClock } from "./base/clock.ts";
 import { silentHealth } from "./base/health.ts";
 import { silentLogger } from "./base/logger.ts";
+import { silentMeter } from "./base/meter.ts";
 import { runCli } from "./cli/cli.ts";
 import type { Config } from "./config/config.ts";
 import type { LoadedConfig } from "./config/load-config.ts";
@@ -84,6 +85,7 @@ async function openForCommand(config: Config): Promise<Directory> {
     options: config.directory,
     clock: systemClock,
     logger: silentLogger,
+    meter: silentMeter,
     health: silentHealth,
     unknownSubjects: (application) =>
       applicationOptions(config.pipeline, application).unknownSubjects,

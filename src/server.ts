@@ -133,11 +133,13 @@ async function startDiagnostics(
   return address;
 }
 
-function openServingDirectory({ config, clock, logger, health }: Parts): Promise<Directory> {
+function openServingDirectory(parts: Parts): Promise<Directory> {
+  const { config, clock, logger, meter, health } = parts;
   return openDirectory({
     options: config.directory,
     clock,
     logger,
+    meter,
     health,
     unknownSubjects: (application) =>
       applicationOptions(config.pipeline, application).unknownSubjects,

@@ -2,6 +2,7 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, describe, expect, it } from "vitest";
+import { notingMeter } from "../../test/support/noting-meter.ts";
 import { openTestDirectory, type TestDirectory } from "../../test/support/test-directory.ts";
 import { deadlineIn, noDeadline } from "../base/deadline.ts";
 import type { GrantPath } from "../decision/permission-set.ts";
@@ -288,6 +289,25 @@ applications:
     // Eight at once, and two that wait for them.
     expect(new Set(kinds.slice(0, 10))).toEqual(new Set(["answered"]));
     expect(new Set(kinds.slice(10))).toEqual(new Set(["resource-exhausted"]));
+  });
+
+  it("measures how resolves end, who waits, and the generation", async () => {
+    const { meter, notes } = notingMeter();
+    const test = await open({ waitingReadsMax: 1 }, { meter });
+    expect(notes).toEqual(["postern_directory_generation 1"]);
+    await test.apply("subjects: [{ id: a }]");
+    expect(notes).toEqual(["postern_directory_generation 1", "postern_directory_generation 2"]);
+    notes.length = 0;
+    const read = () => test.directory.resolve("platform", "a", noDeadline);
+    await Promise.allSettled(Array.from({ length: 10 }, read));
+    expect(new Set(notes)).toEqual(
+      new Set([
+        "postern_directory_waiting_transactions read 1",
+        "postern_directory_waiting_transactions read 0",
+        "postern_directory_resolve_seconds resource-exhausted 0",
+        "postern_directory_resolve_seconds resolved 0",
+      ]),
+    );
   });
 
   it("answers many at once from whole snapshots", async () => {

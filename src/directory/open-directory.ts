@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { type Deadline, remainingMs } from "../base/deadline.ts";
 import type { Health } from "../base/health.ts";
 import type { Logger } from "../base/logger.ts";
+import type { Meter } from "../base/meter.ts";
 import { PdpError } from "../decision/error.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import { applyFile } from "./apply-file.ts";
@@ -10,6 +11,7 @@ import { type ChangeFeed, createChangeFeed, type Repeat, repeatWithTimer } from 
 import { checkFile } from "./check-file.ts";
 import { readGeneration, takeGeneration } from "./commit.ts";
 import type { ApplyOptions, Directory, DirectoryText } from "./directory.ts";
+import { createDirectoryMetrics, type DirectoryMetrics } from "./directory-metrics.ts";
 import { TooManyGrants } from "./expand-grants.ts";
 import { loadCatalogues } from "./load-catalogues.ts";
 import type { DirectoryOptions } from "./options.ts";
@@ -24,6 +26,7 @@ export interface DirectoryDeps {
   readonly options: DirectoryOptions;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly meter: Meter;
   readonly health: Health;
   /** What a subject that the directory doesn't know gets in an application. */
   readonly unknownSubjects: (application: string) => "deny" | "default-roles";
@@ -38,7 +41,8 @@ export interface DirectoryDeps {
 export async function openDirectory(deps: DirectoryDeps): Promise<Directory> {
   const { options, logger } = deps;
   const definitions = await loadCatalogues(options.cataloguesFolder, options.fileBytesMax);
-  const store = await openStore(options);
+  const metrics = createDirectoryMetrics(deps.clock, deps.meter);
+  const store = await openStore(options, metrics);
   try {
     await syncCatalogues(store, definitions, logger);
     const generation = await store.read(readGeneration);
@@ -50,7 +54,9 @@ export async function openDirectory(deps: DirectoryDeps): Promise<Directory> {
       logger,
       report: (isReadable) => report(deps.health, isReadable),
     });
-    const directory = createDirectory(deps, { store, feed, definitions });
+    metrics.generation(generation);
+    feed.watch((change) => metrics.generation(change.generation));
+    const directory = createDirectory(deps, { store, feed, definitions, metrics });
     deps.health.set("directory", "ok");
     return directory;
   } catch (error) {
@@ -63,9 +69,11 @@ interface Parts {
   readonly store: Store;
   readonly feed: ChangeFeed;
   readonly definitions: ReadonlyMap<string, CatalogueDefinition>;
+  readonly metrics: DirectoryMetrics;
 }
 
-function createDirectory(deps: DirectoryDeps, { store, feed, definitions }: Parts): Directory {
+function createDirectory(deps: DirectoryDeps, parts: Parts): Directory {
+  const { store, feed, definitions, metrics } = parts;
   const { clock, options } = deps;
   const resolve = createResolver({
     hasCatalogue: (application) => definitions.has(application),
@@ -77,9 +85,9 @@ function createDirectory(deps: DirectoryDeps, { store, feed, definitions }: Part
     resolve(application, subjectId, deadline): Promise<PermissionSet> {
       const nowMs = clock.wallMs();
       const query = { application, subjectId, nowMs };
-      return within(deadline, clock, () =>
-        store.read((transaction) => resolve(transaction, query)).catch(explainResolve),
-      );
+      const read = () =>
+        store.read((transaction) => resolve(transaction, query)).catch(explainResolve);
+      return metrics.resolve(() => within(deadline, clock, read));
     },
     generation: (deadline) => within(deadline, clock, () => store.read(readGeneration)),
     async apply(file, applyOptions) {

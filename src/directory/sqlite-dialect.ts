@@ -21,6 +21,8 @@ export interface SqlitePool {
   readonly isWriter: boolean;
   /** How many may wait for a connection. */
   readonly waitingMax: number;
+  /** Told how many wait, whenever that changes. */
+  readonly onWaiting: (count: number) => void;
 }
 
 /** Kysely's SQLite, run in another thread. */
@@ -63,12 +65,16 @@ function createDriver(pool: SqlitePool): Driver {
       if (queue.length >= pool.waitingMax) {
         throw new PdpError("resource-exhausted", "too many directory reads are waiting");
       }
-      return new Promise((resolve) => queue.push(resolve));
+      return new Promise((resolve) => pool.onWaiting(queue.push(resolve)));
     },
     async releaseConnection(connection) {
       const next = queue.shift();
-      if (next === undefined) idle.push(connection);
-      else next(connection);
+      if (next === undefined) {
+        idle.push(connection);
+        return;
+      }
+      pool.onWaiting(queue.length);
+      next(connection);
     },
     beginTransaction: (connection) => begin(connection as PooledConnection, pool),
     commitTransaction: (connection) => end(connection as PooledConnection, pool, "commit"),

@@ -2,6 +2,7 @@ import { chmod, mkdir, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { Kysely, type Transaction } from "kysely";
 import { PdpError } from "../decision/error.ts";
+import type { DirectoryMetrics } from "./directory-metrics.ts";
 import { isUpToDate, migrate } from "./migrations.ts";
 import type { DirectoryOptions } from "./options.ts";
 import { sqliteDialect } from "./sqlite-dialect.ts";
@@ -30,7 +31,10 @@ const READ_CONNECTIONS = 8;
 const WAITING_WRITES_MAX = 100;
 
 /** Opens the database, making it where there is none, and brings its schema up to date. */
-export async function openStore(options: DirectoryOptions): Promise<Store> {
+export async function openStore(
+  options: DirectoryOptions,
+  metrics: Pick<DirectoryMetrics, "waiting">,
+): Promise<Store> {
   const file = resolve(options.file);
   await ensureFile(file);
   const threadData = { file, busyTimeoutMs: options.busyTimeoutMs };
@@ -40,6 +44,7 @@ export async function openStore(options: DirectoryOptions): Promise<Store> {
       connections: 1,
       isWriter: true,
       waitingMax: WAITING_WRITES_MAX,
+      onWaiting: (count) => metrics.waiting("write", count),
     }),
   });
   const reader = new Kysely<Tables>({
@@ -49,6 +54,7 @@ export async function openStore(options: DirectoryOptions): Promise<Store> {
       connections: READ_CONNECTIONS,
       isWriter: false,
       waitingMax: options.waitingReadsMax,
+      onWaiting: (count) => metrics.waiting("read", count),
     }),
   });
   let isClosed = false;

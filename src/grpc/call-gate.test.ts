@@ -2,27 +2,11 @@ import { EventEmitter } from "node:events";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
 import { manualClock } from "../../test/support/manual-clock.ts";
+import { notingMeter } from "../../test/support/noting-meter.ts";
 import { silentLogger } from "../base/logger.ts";
-import type { Labels, Meter } from "../base/meter.ts";
 import type { UnaryHandler } from "../base/unary-handler.ts";
 import { PdpError } from "../decision/error.ts";
 import { createCallGate } from "./call-gate.ts";
-
-/** Notes every value as `name{labels} value`. */
-function notingMeter() {
-  const notes: string[] = [];
-  const note =
-    (name: string) =>
-    (value: number, labels: Labels = {}) => {
-      notes.push(`${name} ${Object.values(labels).join(" ")} ${value}`);
-    };
-  const meter: Meter = {
-    counter: ({ name }) => ({ add: note(name) }),
-    gauge: ({ name }) => ({ set: note(name) }),
-    histogram: ({ name }) => ({ observe: note(name) }),
-  };
-  return { meter, notes };
-}
 
 async function pass(handler: UnaryHandler, deadlineMs = Number.POSITIVE_INFINITY) {
   const clock = manualClock();
@@ -66,8 +50,8 @@ describe("createCallGate()", () => {
   it("shows calls that wait", async () => {
     const { notes } = await pass(async () => bytes);
     expect(notes.slice(0, 2)).toEqual([
-      "postern_grpc_waiting_calls  1",
-      "postern_grpc_waiting_calls  0",
+      "postern_grpc_waiting_calls 1",
+      "postern_grpc_waiting_calls 0",
     ]);
   });
 

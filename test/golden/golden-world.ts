@@ -46,6 +46,7 @@ export async function openGoldenWorld(golden: GoldenCase): Promise<GoldenWorld> 
     },
     clock,
     logger: silentLogger,
+    meter: silentMeter,
     health: silentHealth,
     unknownSubjects: (name) => applicationOptions(options, name).unknownSubjects,
   });

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentHealth } from "../../src/base/health.ts";
 import { silentLogger } from "../../src/base/logger.ts";
+import { silentMeter } from "../../src/base/meter.ts";
 import type { Config } from "../../src/config/config.ts";
 import { openDirectory } from "../../src/directory/open-directory.ts";
 import { runPostern } from "../support/run-postern.ts";
@@ -14,6 +15,7 @@ const open = (config: Config) =>
     options: config.directory,
     clock: systemClock,
     logger: silentLogger,
+    meter: silentMeter,
     health: silentHealth,
     unknownSubjects: () => "deny",
   });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Create } from "typebox/value";
 import { silentHealth } from "../../src/base/health.ts";
 import { silentLogger } from "../../src/base/logger.ts";
+import { silentMeter } from "../../src/base/meter.ts";
 import type { Directory } from "../../src/directory/directory.ts";
 import { type DirectoryDeps, openDirectory } from "../../src/directory/open-directory.ts";
 import { directoryOptionsSchema } from "../../src/directory/options.ts";
@@ -53,6 +54,7 @@ async function openAt(
     options: { ...Create(directoryOptionsSchema), file, ...overrides },
     clock,
     logger: silentLogger,
+    meter: silentMeter,
     health: silentHealth,
     unknownSubjects: () => "deny",
     repeat: (run) => {
