@@ -2,7 +2,10 @@ import type { Clock } from "./clock.ts";
 
 /** The instant after which nobody waits for an answer any more. */
 export interface Deadline {
-  /** On the scale of `Clock.monotonicMs`; `Infinity` if the caller set none. */
+  /**
+   * On the scale of `Clock.monotonicMs`; `Infinity` if the caller set none. It may come to lie in
+   * the past at any time, when the caller gives up.
+   */
   readonly atMonotonicMs: number;
 }
 

@@ -8,7 +8,12 @@ import type { UnaryHandler } from "../base/unary-handler.ts";
 import { PdpError } from "../decision/error.ts";
 import { createCallGate } from "./call-gate.ts";
 
-async function pass(handler: UnaryHandler, deadlineMs = Number.POSITIVE_INFINITY) {
+type Cancellable = { cancelled: boolean };
+
+async function pass(
+  handler: (...args: [...Parameters<UnaryHandler>, Cancellable]) => ReturnType<UnaryHandler>,
+  deadlineMs = Number.POSITIVE_INFINITY,
+) {
   const clock = manualClock();
   const { meter, notes } = notingMeter();
   const options = { callsMax: 1, streamsMax: 1 };
@@ -16,9 +21,9 @@ async function pass(handler: UnaryHandler, deadlineMs = Number.POSITIVE_INFINITY
   const peerOf = () => ({ kind: "unix" as const, certificateNames: [] });
   const method = gate.unary(
     "/m",
-    (request, call) => {
+    (request, context) => {
       clock.advance(250);
-      return handler(request, call);
+      return handler(request, context, call);
     },
     peerOf,
   );
@@ -79,6 +84,18 @@ describe("createCallGate()", () => {
     expect(notes).toContain("postern_grpc_calls_total /m DEADLINE_EXCEEDED 1");
   });
 
+  it("tells who works on a cancelled call that the deadline has passed", async () => {
+    const deadlines: number[] = [];
+    const { notes } = await pass((_, { deadline }, call) => {
+      deadlines.push(deadline.atMonotonicMs);
+      call.cancelled = true;
+      deadlines.push(deadline.atMonotonicMs);
+      return bytes;
+    });
+    expect(deadlines).toEqual([Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+    expect(notes[0]).toBe("postern_grpc_calls_total /m CANCELLED 1");
+  });
+
   it("counts streams by how they ended, and frees their place", () => {
     const { meter, notes } = notingMeter();
     const options = { callsMax: 1, streamsMax: 1 };
@@ -99,9 +116,11 @@ describe("createCallGate()", () => {
     cancelled.cancelled = true;
     cancelled.emit("close");
     expect(notes).toEqual([
-      "postern_grpc_calls_total /s RESOURCE_EXHAUSTED 1",
-      "postern_grpc_calls_total /s OK 1",
-      "postern_grpc_calls_total /s CANCELLED 1",
+      ...["postern_grpc_streams 1", "postern_grpc_streams 2"],
+      ...["postern_grpc_streams 1", "postern_grpc_calls_total /s RESOURCE_EXHAUSTED 1"],
+      ...["postern_grpc_streams 0", "postern_grpc_calls_total /s OK 1"],
+      "postern_grpc_streams 1",
+      ...["postern_grpc_streams 0", "postern_grpc_calls_total /s CANCELLED 1"],
     ]);
   });
 });

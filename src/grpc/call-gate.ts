@@ -6,7 +6,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import type { Clock } from "../base/clock.ts";
-import { type Deadline, noDeadline, remainingMs } from "../base/deadline.ts";
+import { type Deadline, remainingMs } from "../base/deadline.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Labels, Meter } from "../base/meter.ts";
 import type { Peer, UnaryHandler } from "../base/unary-handler.ts";
@@ -102,9 +102,9 @@ function createStreamGate({ logger, options, instruments }: GateParts): CallGate
       call.on("error", (error: { code?: status }) => {
         failure = error.code ?? status.UNKNOWN;
       });
-      open++;
+      instruments.streams.set(++open);
       call.on("close", () => {
-        open--;
+        instruments.streams.set(--open);
         // A call counts as cancelled after an error status too, so that the error comes first.
         done(failure ?? (call.cancelled ? status.CANCELLED : status.OK));
       });
@@ -137,8 +137,22 @@ function pdpErrorOf(error: unknown, method: string, logger: Logger): PdpError {
 function deadlineOf(call: ServerUnaryCall<Uint8Array, Uint8Array>, clock: Clock): Deadline {
   const deadline = call.getDeadline();
   const wallMs = typeof deadline === "number" ? deadline : deadline.getTime();
-  if (wallMs === Number.POSITIVE_INFINITY) return noDeadline;
-  return { atMonotonicMs: clock.monotonicMs() + wallMs - clock.wallMs() };
+  return new CallDeadline(call, clock.monotonicMs() + wallMs - clock.wallMs());
+}
+
+/** A cancelled call is one whose deadline has passed: nobody waits for its answer. */
+class CallDeadline implements Deadline {
+  readonly #call: { readonly cancelled: boolean };
+  readonly #atMonotonicMs: number;
+
+  constructor(call: { readonly cancelled: boolean }, atMonotonicMs: number) {
+    this.#call = call;
+    this.#atMonotonicMs = atMonotonicMs;
+  }
+
+  get atMonotonicMs(): number {
+    return this.#call.cancelled ? Number.NEGATIVE_INFINITY : this.#atMonotonicMs;
+  }
 }
 
 function expired(): PdpError {
@@ -170,6 +184,10 @@ function createInstruments(meter: Meter) {
     name: "postern_grpc_waiting_calls",
     help: "Calls that wait for something, such as the directory.",
   });
+  const streams = meter.gauge({
+    name: "postern_grpc_streams",
+    help: "Streaming calls open, those about to be refused among them.",
+  });
   // Label objects are made once per method and code, not once per call.
   const forMethod = (method: string): Done => {
     const labels: Labels[] = [];
@@ -180,5 +198,5 @@ function createInstruments(meter: Meter) {
       if (tookMs !== undefined) seconds.observe(tookMs / 1_000, methodOnly);
     };
   };
-  return { waiting, forMethod };
+  return { waiting, streams, forMethod };
 }

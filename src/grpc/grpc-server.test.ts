@@ -8,9 +8,10 @@ import { CHECK, createGrpcBench, gatedPipeline, question } from "../../test/supp
 import { failureOf, type GrpcClient } from "../../test/support/grpc-client.ts";
 import { checkFields, field, message } from "../../test/support/wire.ts";
 import { systemClock } from "../base/clock.ts";
+import { type Deadline, remainingMs } from "../base/deadline.ts";
 import { type LogFields, type Logger, silentLogger } from "../base/logger.ts";
 import { PdpError } from "../decision/error.ts";
-import type { CallContext, Pipeline } from "../pipeline/pipeline.ts";
+import type { Pipeline } from "../pipeline/pipeline.ts";
 import { DecisionService } from "./gen/postern/v1/decision_pb.js";
 
 const { clientOf, connected, serve, close } = createGrpcBench();
@@ -57,19 +58,34 @@ describe("createGrpcServer()", () => {
   });
 
   it("hands on the deadline on the monotonic scale", async () => {
-    let call: CallContext | undefined;
+    let leftMs = 0;
     const client = await connected({
-      check: (request, context) => {
-        call = context;
+      check: (request, { deadline }) => {
+        leftMs = deadline.atMonotonicMs - systemClock.monotonicMs();
         return fakeDecision(request);
       },
     });
     await client.raw(CHECK, checkFields());
-    expect(call!.deadline.atMonotonicMs).toBe(Number.POSITIVE_INFINITY);
+    expect(leftMs).toBe(Number.POSITIVE_INFINITY);
     const inAnHour = systemClock.wallMs() + 3_600_000;
     await client.raw(CHECK, checkFields(), { deadline: inAnHour });
-    const leftMs = call!.deadline.atMonotonicMs - systemClock.monotonicMs();
     expect(Math.abs(leftMs - 3_600_000)).toBeLessThan(60_000);
+  });
+
+  it("ends the wait of a handler whose caller has gone", async () => {
+    const asked = Promise.withResolvers<Deadline>();
+    const client = await connected({
+      check: (_, { deadline }) => {
+        asked.resolve(deadline);
+        return new Promise(() => {});
+      },
+    });
+    const asIs = (bytes: Buffer): Buffer => bytes;
+    const call = client.inner.makeUnaryRequest(CHECK, asIs, asIs, checkFields(), () => {});
+    const deadline = await asked.promise;
+    expect(remainingMs(systemClock, deadline)).toBe(Number.POSITIVE_INFINITY);
+    call.cancel();
+    await expect.poll(() => remainingMs(systemClock, deadline)).toBe(0);
   });
 
   it("maps the pipeline's errors, and hides the text of those it does not know", async () => {

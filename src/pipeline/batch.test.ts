@@ -121,6 +121,27 @@ describe("checkBatch()", () => {
     expect(turns).toBe(1);
   });
 
+  it("has one batch's slice per turn of the event loop, however many batches wait", async () => {
+    let loop = 0;
+    const slices: number[] = [];
+    const staged = stagePipeline({
+      script: () => {
+        staged.clock.advance(5);
+        slices.push(loop);
+        return { allow: true };
+      },
+    });
+    const count = (): void => {
+      loop += 1;
+      if (loop < 20) setImmediate(count);
+    };
+    setImmediate(count);
+    const requests = new Array<AccessRequest>(3).fill(accessRequest());
+    const batches = [1, 2, 3].map(() => staged.checkBatch(requests, callFrom()));
+    for (const results of await Promise.all(batches)) expect(results).toHaveLength(3);
+    expect(new Set(slices).size).toBe(slices.length);
+  });
+
   it("answers what single checks answer", async () => {
     const context: JsonObject = { mfa: { verified_at: "2026-01-05T10:00:00Z" } };
     const requests = fc.record({

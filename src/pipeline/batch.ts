@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../base/clock.ts";
 import { type Deadline, remainingMs } from "../base/deadline.ts";
 import type { PermissionSets, SetQuery } from "../cache/permission-sets.ts";
@@ -7,6 +6,7 @@ import { PdpError, toPdpError } from "../decision/error.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import type { AccessRequest } from "../decision/request.ts";
 import type { Question } from "./question.ts";
+import type { Turns } from "./turns.ts";
 
 /** How long a batch holds the thread before others get a turn. */
 const SLICE_MS = 5;
@@ -24,6 +24,7 @@ export interface BatchDeps {
   readonly permissionSets: PermissionSets;
   readonly clock: Clock;
   readonly deadline: Deadline;
+  readonly turns: Turns;
 }
 
 type Step<T> = T | PdpError;
@@ -41,17 +42,22 @@ export async function decideBatch(
   const asked = requests.map((request) => step(() => stages.ask(request)));
   const setOf = await readSets(asked.filter(isQuestion).map(stages.setQuery), deps);
   const results: (Decision | PdpError)[] = [];
+  // While other batches have turns to wait for, this one does not begin out of turn.
+  if (deps.turns.areTaken()) await nextTurn(deps);
   let sliceEndMs = deps.clock.monotonicMs() + SLICE_MS;
   for (const item of asked) {
     results.push(isQuestion(item) ? decideItem(item, stages, setOf) : item);
     if (deps.clock.monotonicMs() < sliceEndMs) continue;
-    await setImmediate();
-    if (remainingMs(deps.clock, deps.deadline) === 0) {
-      throw new PdpError("deadline-exceeded", "the deadline passed within the batch");
-    }
+    await nextTurn(deps);
     sliceEndMs = deps.clock.monotonicMs() + SLICE_MS;
   }
   return results;
+}
+
+async function nextTurn({ turns, clock, deadline }: BatchDeps): Promise<void> {
+  await turns.next();
+  if (remainingMs(clock, deadline) > 0) return;
+  throw new PdpError("deadline-exceeded", "the deadline passed within the batch");
 }
 
 function decideItem(

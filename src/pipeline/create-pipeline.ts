@@ -16,6 +16,7 @@ import type { Instant } from "./local-time.ts";
 import type { PipelineOptions } from "./options.ts";
 import type { CallContext, MfaAnswer, Pipeline } from "./pipeline.ts";
 import { createQuestions, type Question, withoutEvidence } from "./question.ts";
+import { createTurns } from "./turns.ts";
 
 /** What the pipeline is made of. */
 export interface PipelineDeps {
@@ -46,6 +47,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const questions = createQuestions(deps);
   const stages = createStages(deps, questions.ask);
   const count = createDecisionCounter(deps.meter);
+  const turns = createTurns();
 
   function counted(decision: Decision): Decision {
     count(decision);
@@ -73,7 +75,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
         setQuery: (question) => stages.setQuery(question, call),
         decide: stages.decide,
       },
-      { permissionSets, clock, deadline: call.deadline },
+      { permissionSets, clock, turns, deadline: call.deadline },
     );
     for (const result of results) if (!(result instanceof PdpError)) count(result);
     return results;
