@@ -66,7 +66,7 @@ export async function createGrpcServer(deps: GrpcServerDeps): Promise<GrpcServer
   const doors: Door[] = [];
   try {
     for (const address of addresses) {
-      doors.push(await openDoor(address, { methods, connections, options }));
+      doors.push(await openDoor(address, { methods, connections, options, logger }));
     }
   } catch (error) {
     await Promise.all(doors.map((door) => door.close(0)));
@@ -106,9 +106,14 @@ interface Methods {
 
 async function openDoor(
   address: ListenAddress,
-  parts: { methods: Methods; connections: ConnectionCounters; options: GrpcOptions },
+  parts: {
+    readonly methods: Methods;
+    readonly connections: ConnectionCounters;
+    readonly options: GrpcOptions;
+    readonly logger: Logger;
+  },
 ): Promise<Door> {
-  const { methods, connections, options } = parts;
+  const { methods, connections, options, logger } = parts;
   const server = new GrpcJsServer(transportOptions(options));
   register(server, methods, address.kind === "unix" ? () => unixPeer : tcpPeerOf);
   // grpc-js's own listening offers neither modes for unix sockets nor a limit on connections.
@@ -128,6 +133,10 @@ async function openDoor(
       injector.injectConnection(socket);
     },
     onRefused: connections.refused,
+    onFailed: (error) => {
+      connections.refused();
+      logger.error({ error }, "A connection could not be taken. Listening goes on.");
+    },
   });
   return {
     listener,
@@ -242,7 +251,7 @@ function createConnectionCounters(meter: Meter): ConnectionCounters {
   });
   const refused = meter.counter({
     name: "postern_grpc_connections_refused_total",
-    help: "gRPC connections closed at once because there were too many.",
+    help: "gRPC connections not taken: there were too many, or the system had no room for one.",
   });
   let count = 0;
   return {

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { existsSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
-import { createServer } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { fakeDecision } from "../../test/support/fake-pipeline.ts";
@@ -9,6 +9,7 @@ import { CHECK, createGrpcBench } from "../../test/support/grpc-bench.ts";
 import { checkFields } from "../../test/support/wire.ts";
 import type { Peer } from "../base/unary-handler.ts";
 import { type GrpcServer, tcpPeerOf } from "./grpc-server.ts";
+import { listen } from "./listener.ts";
 
 const { clientOf, folder, serve, close } = createGrpcBench();
 afterEach(close);
@@ -38,6 +39,28 @@ describe("listen()", () => {
     expect(tcpPeerOf("::1:80").kind).toBe("loopback");
     expect(tcpPeerOf("fe80::1:80").kind).toBe("network");
     expect(tcpPeerOf("unknown").kind).toBe("network");
+  });
+
+  it("goes on when a connection can't be taken", async () => {
+    const failures: Error[] = [];
+    const taken = Promise.withResolvers<Socket>();
+    const listener = await listen({
+      address: { kind: "tcp", host: "127.0.0.1", port: 0 },
+      socketMode: 0o600,
+      connectionsMax: 1,
+      onConnection: taken.resolve,
+      onRefused: () => {},
+      onFailed: (error) => failures.push(error),
+    });
+    const client = connect(Number(listener.address.split(":")[1]), "127.0.0.1");
+    const socket = await taken.promise;
+    const failure = new Error("accept EMFILE");
+    // Node's own way of telling that it could not accept a connection.
+    (socket as Socket & { readonly server: Server }).server.emit("error", failure);
+    expect(failures).toEqual([failure]);
+    client.destroy();
+    socket.destroy();
+    listener.close();
   });
 
   it("gives a unix socket its mode, and removes it in the end", async () => {

@@ -14,6 +14,8 @@ export interface ListenRequest {
   onConnection(socket: Socket): void;
   /** A connection over the limit was closed. */
   onRefused(): void;
+  /** A connection could not be taken, for example for want of file handles. */
+  onFailed(error: Error): void;
 }
 
 /** A socket that takes connections. */
@@ -26,10 +28,14 @@ export interface Listener {
 
 /** Listens; rejects with an `Error` that names the address and what is in the way. */
 export async function listen(request: ListenRequest): Promise<Listener> {
-  const { address } = request;
+  const { address, onFailed } = request;
   const server = createServer({ noDelay: true, highWaterMark: 64 * KiB }, request.onConnection);
   server.maxConnections = request.connectionsMax;
   server.on("drop", request.onRefused);
+  // An error that nobody listens for would end the process.
+  server.on("error", (error) => {
+    if (server.listening) onFailed(error);
+  });
   if (address.kind === "unix") return listenOnPath(server, address.path, request.socketMode);
   await bind(server, { host: address.host, port: address.port });
   const bound = server.address() as AddressInfo;

@@ -37,7 +37,7 @@ export function createDiagnosticsServer(deps: DiagnosticsDeps): DiagnosticsServe
   server.maxConnections = CONNECTIONS_MAX;
   server.maxHeadersCount = CONNECTIONS_MAX;
   return {
-    listen: () => listen(server, deps.options),
+    listen: () => listen(server, deps),
     close: async () => {
       server.closeAllConnections();
       if (server.listening) await new Promise((resolve) => server.close(resolve));
@@ -102,13 +102,17 @@ function send(response: ServerResponse, { status, type, body }: Answer): void {
 
 function listen(
   server: Server,
-  options: DiagnosticsDeps["options"],
+  { options, logger }: DiagnosticsDeps,
 ): Promise<{ host: string; port: number }> {
   const { diagnosticsHost: host, diagnosticsPort: port } = options;
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host, port }, () => {
       server.off("error", reject);
+      // An error that nobody listens for would end the process.
+      server.on("error", (error) => {
+        logger.error({ error }, "A diagnostics connection could not be taken. Listening goes on.");
+      });
       // A TCP server always has this kind of address.
       resolve({ host, port: (server.address() as AddressInfo).port });
     });
