@@ -4,6 +4,7 @@
  */
 import { createControlServer } from "./admin/control-server.ts";
 import type { Clock } from "./base/clock.ts";
+import type { Logger } from "./base/logger.ts";
 import { createUuidV7 } from "./base/uuid-v7.ts";
 import { type Bundles, createBundles } from "./bundle/bundles.ts";
 import { createPermissionSets } from "./cache/cached-permission-sets.ts";
@@ -48,7 +49,7 @@ export async function startServer(deps: ServerDeps): Promise<PosternServer> {
   try {
     return await start(deps, stops);
   } catch (error) {
-    await stopAll(stops);
+    await stopAll(stops, deps.logger);
     throw error;
   }
 }
@@ -103,8 +104,8 @@ async function start(
     bundles,
     status: health.report,
   });
-  await control.listen();
   stops.push(() => control.close());
+  await control.listen();
 
   const grpc = await createGrpcServer({ clock, logger, meter, options: config.grpc, handlers });
   health.onStatus((status) => grpc.setServing(status === "ready"));
@@ -114,7 +115,7 @@ async function start(
   });
   health.set("grpc", "ok");
 
-  return { addresses: grpc.addresses, diagnostics, close: () => stopAll(stops) };
+  return { addresses: grpc.addresses, diagnostics, close: () => stopAll(stops, logger) };
 }
 
 interface Parts extends ServerDeps {
@@ -166,6 +167,13 @@ function createServingBundles(parts: Parts, directory: Directory): Bundles {
 }
 
 /** The last thing started is the first that stops. */
-async function stopAll(stops: (() => Promise<void> | void)[]): Promise<void> {
-  for (const stop of stops.splice(0).reverse()) await stop();
+async function stopAll(stops: (() => Promise<void> | void)[], logger: Logger): Promise<void> {
+  for (const stop of stops.splice(0).reverse()) {
+    try {
+      await stop();
+    } catch (error) {
+      // What is left running would keep the process from ending.
+      logger.error({ error }, "A part of the server failed to stop. The others are stopped.");
+    }
+  }
 }

@@ -80,6 +80,10 @@ export function createControlServer(deps: ControlServerDeps): ControlServer {
         mode: 0o600,
         bind: (path) => app.listen({ path }),
       });
+      // An error that nobody listens for would end the process.
+      app.server.on("error", (error) => {
+        deps.logger.error({ error }, "A control connection could not be taken. Listening goes on.");
+      });
     },
     close: async () => {
       socket?.remove();
@@ -106,7 +110,7 @@ function addApi(app: FastifyInstance, deps: ControlServerDeps): void {
   }
 }
 
-function addBundles(app: FastifyInstance, { bundles, logger }: ControlServerDeps): void {
+function addBundles(app: FastifyInstance, { bundles }: ControlServerDeps): void {
   app.get("/bundles", () => bundles.list());
   app.delete<{ Params: { application: string } }>("/bundles/:application", async (request) => {
     const { application } = request.params;
@@ -116,7 +120,6 @@ function addBundles(app: FastifyInstance, { bundles, logger }: ControlServerDeps
         field: "application",
       });
     }
-    logger.info({ application }, "Bundle removed by the operator.");
     return { removed: application };
   });
 }
