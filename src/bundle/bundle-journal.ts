@@ -31,7 +31,7 @@ export function createBundleJournal(logger: Logger, meter: Meter): BundleJournal
       metrics.refusals.add(1, { stage });
       const holds =
         revision === undefined ? "None is active." : `Revision ${revision} stays active.`;
-      const fields = { application, stage, ...(cause === undefined ? {} : { err: cause }) };
+      const fields = { application, stage, ...(cause === undefined ? {} : { error: cause }) };
       logger.error(fields, `Bundle refused: ${message}. ${holds}`);
     },
     gone(application, revision) {
@@ -48,10 +48,10 @@ export function createBundleJournal(logger: Logger, meter: Meter): BundleJournal
     copyFailed(application, error) {
       const message = "The last good copy was not written. A restart depends on the folder.";
       metrics.copyFailures.add(1);
-      logger.error({ err: error, application }, message);
+      logger.error({ error, application }, message);
     },
     copiesUnreadable(error) {
-      logger.error({ err: error }, "Last good copies can't be listed. The folder alone serves.");
+      logger.error({ error }, "Last good copies can't be listed. The folder alone serves.");
     },
   };
 }

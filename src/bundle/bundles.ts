@@ -172,6 +172,6 @@ async function firstScan(scan: FolderScan, settleMs: number, logger: Logger): Pr
     await new Promise((resolve) => setTimeout(resolve, settleMs + 2));
     await scan.scan();
   } catch (error) {
-    logger.error({ err: error }, "The folder of bundles can't be read. Last good copies serve.");
+    logger.error({ error }, "The folder of bundles can't be read. Last good copies serve.");
   }
 }

@@ -37,7 +37,7 @@ export function watchFolder(deps: FolderWatchDeps): FolderWatch {
     wake();
   });
   watcher.on("error", (error) => {
-    logger.warn({ err: error, folder }, "File events failed. The folder is still polled.");
+    logger.warn({ error, folder }, "File events failed. The folder is still polled.");
   });
 
   function pause(ms: number, untilHint: boolean): Promise<void> {
@@ -62,7 +62,7 @@ export function watchFolder(deps: FolderWatchDeps): FolderWatch {
         readable = true;
       } catch (error) {
         if (readable) {
-          logger.error({ err: error, folder }, "The folder can't be read. What is active stays.");
+          logger.error({ error, folder }, "The folder can't be read. What is active stays.");
         }
         readable = false;
       }
