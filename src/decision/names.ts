@@ -1,6 +1,8 @@
 import { PdpError } from "./error.ts";
 
-const APPLICATION = /^[a-z][a-z0-9-]{0,62}$/;
+/** What the names of applications match, as the source of a regular expression. */
+export const applicationPattern = "^[a-z][a-z0-9-]{0,62}$";
+const APPLICATION = new RegExp(applicationPattern);
 const TERM = /^[A-Za-z][A-Za-z0-9_.-]{0,62}$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it finds
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;

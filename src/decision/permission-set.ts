@@ -39,6 +39,16 @@ export interface ConditionClass {
   readonly grants: readonly GrantPath[];
 }
 
+/** Names that the policy's input has for the directory's own facts; no attribute has one. */
+export const reservedAttributes: ReadonlySet<string> = new Set([
+  "id",
+  "type",
+  "roles",
+  "permissions",
+  "groups",
+  "mfaVerified",
+]);
+
 /**
  * What a subject can do in an application, as of one generation. Immutable; a cached set may be
  * used only if its generation satisfies the request and `validUntilMs` has not passed.
@@ -47,7 +57,7 @@ export interface PermissionSet {
   readonly application: string;
   readonly subject: { readonly id: string; readonly type: SubjectType };
   readonly status: "active" | "unknown" | "disabled";
-  /** Never contains `id type roles permissions groups mfaVerified`. */
+  /** Contains none of `reservedAttributes`. */
   readonly attributes: Readonly<Record<string, JsonValue>>;
   readonly groups: readonly string[];
   readonly classes: readonly ConditionClass[];

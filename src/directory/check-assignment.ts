@@ -1,6 +1,7 @@
+import { parseRfc3339 } from "../base/rfc3339.ts";
 import { checkEntry } from "./check-entry.ts";
 import { checkEach, checkPatterns, complain, type EntryContext } from "./check-role.ts";
-import { complainOfId, complainOfTerm, instantOf } from "./check-values.ts";
+import { complainOfId, complainOfTerm } from "./check-values.ts";
 import { type AssignmentEntry, assignmentEntrySchema } from "./directory-file.ts";
 import { type FieldPath, type Problems, quote } from "./problems.ts";
 import { type AssignmentRecord, type Given, type Scope, sortedUnique } from "./records.ts";
@@ -43,7 +44,7 @@ function checkExpiry(
   problems: Problems,
 ): number | undefined {
   if (text === undefined) return undefined;
-  const ms = instantOf(text);
+  const ms = parseRfc3339(text);
   if (ms === undefined) {
     problems.add(path, `${quote(text)}: expected RFC 3339, such as 2027-01-01T00:00:00Z`);
   }

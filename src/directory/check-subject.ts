@@ -1,5 +1,6 @@
 import { KiB } from "../base/sizes.ts";
 import type { JsonValue } from "../decision/json.ts";
+import { reservedAttributes } from "../decision/permission-set.ts";
 import { checkEntry } from "./check-entry.ts";
 import { checkEach, complain } from "./check-role.ts";
 import { complainOfId } from "./check-values.ts";
@@ -7,8 +8,6 @@ import { type SubjectEntry, subjectEntrySchema } from "./directory-file.ts";
 import { type FieldPath, type Problems, quote } from "./problems.ts";
 import { canonicalJson, type SubjectRecord, sortedUnique } from "./records.ts";
 
-/** Names that the policy's input has for the directory's own facts. */
-const RESERVED = new Set(["id", "type", "roles", "permissions", "groups", "mfaVerified"]);
 /** They are part of every permission set in memory and of every input. */
 const ATTRIBUTES_BYTES_MAX = 64 * KiB;
 const GROUPS_MAX = 2_000;
@@ -46,7 +45,7 @@ function checkAttributes(
   if (attributes === undefined) return;
   for (const name of Object.keys(attributes)) {
     complain(problems, [...path, name], complainOfId(name));
-    if (!RESERVED.has(name)) continue;
+    if (!reservedAttributes.has(name)) continue;
     problems.add([...path, name], `${quote(name)} is reserved; expected another name`);
   }
   const bytes = Buffer.byteLength(canonicalJson(attributes as { [name: string]: JsonValue }));

@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { parseNetwork } from "../base/ip-network.ts";
 import { suggestion } from "../base/nearest.ts";
 import type { Catalogue } from "../decision/catalogue.ts";
 import { checkId, checkTerm, patternCovers } from "../decision/names.ts";
@@ -44,26 +44,9 @@ export function complainOfPattern(pattern: string, catalogue: Catalogue): Compla
 
 /** A network that is not written as address/prefix. */
 export function complainOfCidr(text: string): Complaint {
-  const [address = "", prefix = "", ...rest] = text.split("/");
-  const version = address.includes("%") ? 0 : isIP(address);
-  const bits = /^(0|[1-9]\d{0,2})$/.test(prefix) ? Number(prefix) : Number.POSITIVE_INFINITY;
-  const ok = rest.length === 0 && version !== 0 && bits <= (version === 4 ? 32 : 128);
-  return ok ? undefined : `${quote(text)}: expected a network such as 10.0.0.0/8 or fd00::/8`;
-}
-
-const INSTANT =
-  /^(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
-
-/** Milliseconds since the epoch of an RFC 3339 text; `undefined` if it is not one. */
-export function instantOf(text: string): number | undefined {
-  const parts = INSTANT.exec(text);
-  if (parts === null) return undefined;
-  const [, year, month, day] = parts.map(Number) as [number, number, number, number];
-  // `Date` turns the 30th of February into a day of March instead of refusing it.
-  const calendar = new Date(Date.UTC(year, month - 1, day));
-  if (calendar.getUTCMonth() !== month - 1 || calendar.getUTCDate() !== day) return undefined;
-  const ms = Date.parse(text.toUpperCase());
-  return Number.isFinite(ms) ? ms : undefined;
+  return text.includes("/") && parseNetwork(text) !== undefined
+    ? undefined
+    : `${quote(text)}: expected a network such as 10.0.0.0/8 or fd00::/8`;
 }
 
 function holds(check: () => void): boolean {

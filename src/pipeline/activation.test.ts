@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { conditionClass } from "../../test/support/permission-set.ts";
+import { parseAddress } from "../base/ip-network.ts";
 import { emptyObject, type JsonObject } from "../decision/json.ts";
 import type { Conditions } from "../decision/permission-set.ts";
 import { type Circumstances, compileClass, unmet, unmetConditions } from "./activation.ts";
-import { parseAddress } from "./ip-network.ts";
 
 const nowMs = Date.parse("2026-01-05T10:00:00Z");
 const usual: Circumstances = {

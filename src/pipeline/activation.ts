@@ -1,6 +1,6 @@
+import { type Address, type Network, networkContains, parseNetwork } from "../base/ip-network.ts";
 import type { JsonObject } from "../decision/json.ts";
 import type { ConditionClass } from "../decision/permission-set.ts";
-import { type Address, type Network, networkContains, parseNetwork } from "./ip-network.ts";
 
 /** What a request shows of the world, as far as its caller is trusted to say. */
 export interface Circumstances {

@@ -1,4 +1,5 @@
 import type { Catalogue } from "../decision/catalogue.ts";
+import { patternCovers } from "../decision/names.ts";
 import type { GrantPath } from "../decision/permission-set.ts";
 
 /** The four patterns that can cover a permission, the most specific first. */
@@ -28,6 +29,6 @@ export function addCovered(
 
 function addWildcard(found: Set<string>, pattern: string, catalogue: Catalogue): void {
   for (const [permission, { resource, action }] of catalogue.permissions) {
-    if (coveringPatterns(resource, action).includes(pattern)) found.add(permission);
+    if (patternCovers(pattern, resource, action)) found.add(permission);
   }
 }

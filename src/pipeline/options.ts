@@ -1,6 +1,6 @@
 import { type Static, Type } from "typebox";
+import { applicationPattern } from "../decision/names.ts";
 
-const APPLICATION_PATTERN = "^[a-z][a-z0-9-]{0,62}$";
 const MFA_MAX_AGE_SECONDS = 900;
 const ZONE = "UTC";
 const TIME_OF_DAY_PATTERN = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
@@ -124,10 +124,10 @@ export const pipelineOptionsSchema = Type.Object(
     defaultApplication: Type.String({
       description: "Application of a request that names none.",
       default: "platform",
-      pattern: APPLICATION_PATTERN,
+      pattern: applicationPattern,
       reason: "The larger of the two that ship.",
     }),
-    applications: Type.Record(Type.String({ pattern: APPLICATION_PATTERN }), applicationSchema, {
+    applications: Type.Record(Type.String({ pattern: applicationPattern }), applicationSchema, {
       description: "Settings by application; one that is not listed has the defaults.",
       default: {},
       reason: "An application is answerable as soon as its bundle is there.",

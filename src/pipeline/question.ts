@@ -1,9 +1,9 @@
 import type { Clock } from "../base/clock.ts";
+import { type Address, parseAddress } from "../base/ip-network.ts";
 import type { ActivePolicies, ActivePolicy } from "../bundle/active-policy.ts";
 import { PdpError } from "../decision/error.ts";
 import { emptyObject, type JsonObject } from "../decision/json.ts";
 import type { AccessRequest } from "../decision/request.ts";
-import { type Address, parseAddress } from "./ip-network.ts";
 import { createTimeOf, type Instant, type TimeOf } from "./local-time.ts";
 import { isFreshEvidence } from "./mfa-evidence.ts";
 import {

@@ -3,7 +3,11 @@ import type { ActivePolicy } from "../bundle/active-policy.ts";
 import type { AllowBasis } from "../decision/decision.ts";
 import { PdpError } from "../decision/error.ts";
 import type { JsonValue } from "../decision/json.ts";
-import type { ConditionClass, PermissionSet } from "../decision/permission-set.ts";
+import {
+  type ConditionClass,
+  type PermissionSet,
+  reservedAttributes,
+} from "../decision/permission-set.ts";
 import type { KeptDocument } from "../engine/policy.ts";
 import {
   type Circumstances,
@@ -57,9 +61,7 @@ export function createSetCompiler(): (set: PermissionSet, active: ActivePolicy) 
   return (set, active) => {
     const before = known.get(set);
     // A policy reload can change the catalogue, and with it what the patterns come to.
-    if (before?.catalogue === active.catalogue && before?.wantsArrays === active.wantsArrays) {
-      return before;
-    }
+    if (before !== undefined && isFor(active, before)) return before;
     const classes = set.classes.map(compileClass);
     const compiled: CompiledSet = {
       set,
@@ -73,6 +75,10 @@ export function createSetCompiler(): (set: PermissionSet, active: ActivePolicy) 
     known.set(set, compiled);
     return compiled;
   };
+}
+
+function isFor({ catalogue, wantsArrays }: ActivePolicy, compiled: CompiledSet): boolean {
+  return compiled.catalogue === catalogue && compiled.wantsArrays === wantsArrays;
 }
 
 /** The variant of the set that holds in these circumstances. */
@@ -126,8 +132,6 @@ function userText(parts: {
   return `${text}${claims}}`;
 }
 
-const reserved = new Set(["id", "type", "roles", "permissions", "groups", "mfaVerified"]);
-
 /**
  * The trusted ones among the properties a caller states of the subject. What the directory says
  * of the subject stands: a caller can add attributes, not change them. Bounded, because the text
@@ -141,7 +145,7 @@ export function claimsText(
   let text = "";
   for (const name of names) {
     const stated = Object.hasOwn(properties, name) && properties[name] !== null;
-    if (stated && !reserved.has(name) && !Object.hasOwn(set.attributes, name)) {
+    if (stated && !reservedAttributes.has(name) && !Object.hasOwn(set.attributes, name)) {
       text += memberText(name, properties[name]!);
     }
   }
