@@ -14,9 +14,9 @@ const ARROW = " → ";
 
 /** The answer to `check` as lines for people. */
 export function renderDecision(answer: CheckResponse): string {
-  const verdict = answer.allowed === true ? "allow" : "deny ";
+  const word = answer.allowed === true ? "allow" : "deny ";
   const policy = `${answer.application}@${answer.revision}`;
-  const first = [verdict, answer.reason, policy, `generation ${answer.generation}`];
+  const first = [word, answer.reason, policy, `generation ${answer.generation}`];
   const details: string[][] = [];
   if (answer.grant !== undefined) {
     details.push(["     ", "granted", answer.grant.pattern, answer.grant.path.join(ARROW)]);

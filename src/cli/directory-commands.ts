@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { stringify } from "yaml";
 import type { Directory } from "../directory/directory.ts";
 import { renderPlan } from "../directory/plan.ts";
 import { readDirectoryText } from "../directory/read-directory-text.ts";
+import { renderDirectoryFile } from "../directory/show.ts";
 import type { CommandContext } from "./command-context.ts";
 import { writeText } from "./terminal.ts";
 
@@ -43,7 +43,7 @@ async function apply(
 
 function show(context: CommandContext, options: DirectoryCommandOptions): Promise<void> {
   return withDirectory(context, options, async (directory) => {
-    writeText(context.io.stdout, stringify(await directory.show(), { lineWidth: 0 }));
+    writeText(context.io.stdout, renderDirectoryFile(await directory.show()));
   });
 }
 

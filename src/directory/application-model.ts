@@ -29,9 +29,6 @@ export interface ApplicationModel {
   readonly mappings: ReadonlyMap<string, ModelMapping>;
 }
 
-/** The model of an application that nobody has defined. */
-export const emptyModel: ApplicationModel = { roles: new Map(), mappings: new Map() };
-
 /** Reads the model as of the transaction's snapshot. */
 export async function loadModel(
   transaction: TableTransaction,

@@ -32,7 +32,7 @@ const resourceTypeSchema = Type.Object(
 );
 
 /** The form of a catalogue file; roles and mappings have that of a directory file. */
-export const catalogueFileSchema = Type.Object(
+const catalogueFileSchema = Type.Object(
   {
     application: Type.String(),
     resourceTypes: Type.Array(resourceTypeSchema, { minItems: 1, maxItems: 1_000 }),

@@ -22,7 +22,7 @@ export const subjectEntrySchema = Type.Object(
 );
 
 /** What a role demands (`mfa`, `ipWhitelist`, `authentication`); any other name is a limit. */
-export const restrictionsSchema = Type.Object(
+const restrictionsSchema = Type.Object(
   {
     mfa: Type.Optional(Type.Enum(["required", "recommended", "optional", "n/a"])),
     ipWhitelist: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: 1_000 })),

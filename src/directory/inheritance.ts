@@ -1,7 +1,7 @@
 import type { RoleRecord } from "./records.ts";
 
 /** Longest chain of inheritance. Real ones have five levels; it bounds recursion and paths. */
-export const INHERITANCE_DEPTH_MAX = 32;
+const INHERITANCE_DEPTH_MAX = 32;
 
 type Parents = ReadonlyMap<string, Pick<RoleRecord, "inheritsFrom">>;
 

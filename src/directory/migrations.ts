@@ -9,7 +9,7 @@ type Migration = (transaction: Transaction<Tables>) => Promise<void>;
 const MIGRATIONS: readonly Migration[] = [createTables];
 
 /** The schema version that this program works with. */
-export const SCHEMA_VERSION = MIGRATIONS.length;
+const SCHEMA_VERSION = MIGRATIONS.length;
 
 /**
  * Brings the schema up to date, in one transaction. Throws `PdpError` `unavailable` for a schema

@@ -63,7 +63,7 @@ export function createProblems(name: string, positionOf: (path: FieldPath) => Po
 }
 
 /** A path as people write it: `subjects[0].id`. */
-export function fieldName(path: FieldPath): string {
+function fieldName(path: FieldPath): string {
   let text = "";
   for (const step of path) {
     if (typeof step === "number") text += `[${step}]`;
