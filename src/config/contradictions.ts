@@ -1,14 +1,20 @@
+import { parseListenAddress } from "../base/listen-address.ts";
 import type { Config } from "./config.ts";
 
-/** Two options that can't both hold; noted at one of them. */
+/** An option that can't hold, by itself or together with another; noted at one of them. */
 export interface Contradiction {
   readonly path: string;
   readonly message: string;
 }
 
-/** Finds options that are valid each but not together. */
+/** Finds options of the right form that can't hold: not together, or for a reason of their own. */
 export function findContradictions(config: Config): readonly Contradiction[] {
-  return [...inBundle(config), ...inPipeline(config), ...betweenListeners(config)];
+  return [
+    ...inBundle(config),
+    ...inPipeline(config),
+    ...inListenAddresses(config),
+    ...betweenListeners(config),
+  ];
 }
 
 function* inBundle({ bundle }: Config): Iterable<Contradiction> {
@@ -35,6 +41,16 @@ function* inPipeline({ pipeline }: Config): Iterable<Contradiction> {
       const { from, to } = businessHours;
       const message = `"${to}" is not later than business_hours.from, "${from}"`;
       yield { path: `${path}.business_hours.to`, message };
+    }
+  }
+}
+
+function* inListenAddresses({ grpc }: Config): Iterable<Contradiction> {
+  for (const [index, address] of grpc.listen.entries()) {
+    try {
+      parseListenAddress(address);
+    } catch (error) {
+      yield { path: `grpc.listen[${index}]`, message: (error as Error).message };
     }
   }
 }

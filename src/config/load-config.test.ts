@@ -117,6 +117,12 @@ const refused: readonly [what: string, yaml: string, ...problems: string[]][] = 
     "p.yaml:1: grpc.listen: state/control.sock is admin.control_socket already",
   ],
   [
+    "an address that nobody can listen on",
+    'grpc:\n  listen: ["127.0.0.1:9191", "127.0.0.1:99999", "unix:"]\n',
+    'p.yaml:2: grpc.listen[1]: "127.0.0.1:99999" is not an address to listen on; expected host:port',
+    'p.yaml:2: grpc.listen[2]: "unix:" has no socket path; expected unix:/path',
+  ],
+  [
     "a time zone that does not exist",
     "pipeline:\n  applications:\n    platform:\n      zone: Mars/Base\n",
     'p.yaml:4: pipeline.applications.platform.zone: "Mars/Base" is not known; expected an IANA',
@@ -233,6 +239,7 @@ describe("POSTERN_… variables", () => {
     ["POSTERN_CACHE_TTL_MS", "", "cache.ttl_ms: null is not valid"],
     ["POSTERN_PIPELINE_APPLICATIONS", "{ a", "not readable as YAML"],
     ["POSTERN_GRPC_LISTEN", "", "grpc.listen: a list is not valid; expected a list of 1 to 16"],
+    ["POSTERN_GRPC_LISTEN", "127.0.0.1:99999", 'grpc.listen[0]: "127.0.0.1:99999" is not an'],
     ["POSTERN_PIPELINE_APPLICATIONS", "{ a: { zon: UTC } }", "did you mean zone?"],
   ])("refuses %s=%s", (name, value, problem) => {
     const found = problemsOf("", { [name]: value });

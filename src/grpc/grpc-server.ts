@@ -5,6 +5,7 @@
 import type { Socket } from "node:net";
 import { Server as GrpcJsServer, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
 import type { Clock } from "../base/clock.ts";
+import { type ListenAddress, parseListenAddress } from "../base/listen-address.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Peer, UnaryHandlers } from "../base/unary-handler.ts";
@@ -17,7 +18,6 @@ import { file_grpc_reflection_v1_reflection } from "./gen/grpc/reflection/v1/ref
 import { file_grpc_reflection_v1alpha_reflection } from "./gen/grpc/reflection/v1alpha/reflection_pb.js";
 import { file_postern_v1_decision } from "./gen/postern/v1/decision_pb.js";
 import { createHealthService, type HealthService } from "./health-service.ts";
-import { type ListenAddress, parseListenAddress } from "./listen-address.ts";
 import { type Listener, listen } from "./listener.ts";
 import type { GrpcOptions } from "./options.ts";
 import { createReflectionHandler } from "./reflection-service.ts";

@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import type { ListenAddress } from "../base/listen-address.ts";
 import { KiB } from "../base/sizes.ts";
 import { listenOnUnixSocket } from "../base/unix-socket.ts";
-import type { ListenAddress } from "./listen-address.ts";
 
 const BACKLOG = 511;
 
