@@ -11,6 +11,7 @@ import { applicationOptions } from "./pipeline/options.ts";
 
 const EXIT_OK = 0;
 const EXIT_FAILED = 2;
+const REPEATED_SIGNAL_MS = 1_000;
 
 // A reader that has seen enough (`postern directory show | head`) is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -26,7 +27,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   openDirectory: openForCommand,
 });
 
-/** Serves until SIGTERM or SIGINT, then drains. A second signal ends the process at once. */
+/** Serves until SIGTERM or SIGINT, then drains. */
 async function serve({ config }: LoadedConfig): Promise<number> {
   // Loaded here, because commands that only ask would spend half their time on loading the server.
   const [{ startServer }, { createProcessLogger }, { createMeter }] = await Promise.all([
@@ -45,10 +46,7 @@ async function serve({ config }: LoadedConfig): Promise<number> {
     output: process.stdout,
     onDrop: () => dropped.add(1),
   });
-  const stopRequested = new Promise<NodeJS.Signals>((resolve) => {
-    process.once("SIGTERM", resolve);
-    process.once("SIGINT", resolve);
-  });
+  const stopRequested = firstStopSignal();
   // What nobody foresaw leaves the process in a state that nobody knows: it ends, loudly, and its
   // supervisor starts a fresh one. While it is away callers get no answer, which is no allow.
   process.on("uncaughtExceptionMonitor", (error) => {
@@ -71,11 +69,33 @@ async function serve({ config }: LoadedConfig): Promise<number> {
     logger.info({}, "Stopped.");
     return EXIT_OK;
   } catch (error) {
-    logger.error({ error }, "Postern can't serve.");
+    const why = error instanceof Error ? error.message : String(error);
+    logger.error({}, `Postern can't serve: ${why}`);
+    // The stack is for whoever mends Postern, not for whoever mends its configuration.
+    logger.debug({ error }, "Where it failed.");
     return EXIT_FAILED;
   } finally {
     logger.flush();
   }
+}
+
+/**
+ * Resolves at the first SIGTERM or SIGINT. A further one ends the process at once, for somebody who
+ * won't wait; but not within a second, since one Ctrl-C arrives twice: from the terminal, which
+ * signals the whole process group, and from the launcher, which passes it on.
+ */
+function firstStopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let firstMs: number | undefined;
+    const stop = (signal: NodeJS.Signals): void => {
+      const nowMs = systemClock.monotonicMs();
+      firstMs ??= nowMs;
+      if (nowMs - firstMs > REPEATED_SIGNAL_MS) process.exit(EXIT_FAILED);
+      resolve(signal);
+    };
+    process.on("SIGTERM", stop);
+    process.on("SIGINT", stop);
+  });
 }
 
 /** For commands, which say themselves what went wrong. */

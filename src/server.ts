@@ -5,6 +5,7 @@
 import { createControlServer } from "./admin/control-server.ts";
 import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/logger.ts";
+import { refuseIfTaken } from "./base/unix-socket.ts";
 import { createUuidV7 } from "./base/uuid-v7.ts";
 import { type Bundles, createBundles } from "./bundle/bundles.ts";
 import { createPermissionSets } from "./cache/cached-permission-sets.ts";
@@ -61,6 +62,9 @@ async function start(
   const { config, clock, logger, meter } = deps;
   const health = createHealth({ expected: ["directory", "bundles", "grpc"], logger, meter });
   const parts = { ...deps, health };
+
+  // One server per state folder: a second one must not touch the first one's files to find out.
+  await refuseIfTaken(config.admin.controlSocket);
 
   // Probes are answered from the first moment: alive, and not ready.
   const diagnostics = await startDiagnostics(parts, stops);

@@ -67,7 +67,8 @@ export async function listenOnUnixSocket(request: UnixSocketRequest): Promise<Un
   };
 }
 
-async function refuseIfTaken(path: string): Promise<void> {
+/** Throws if the path can't be listened on, because somebody does already or it is no socket. */
+export async function refuseIfTaken(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket()) throw new Error(`${path} exists and is not a socket. Remove it.`);

@@ -45,6 +45,8 @@ export interface Directory extends PermissionSetSource {
    * one line per mistake, each with file, line, column, field and what is expected.
    */
   apply(file: DirectoryText, options: ApplyOptions): Promise<Plan>;
+  /** Whether nobody has entered a subject yet. */
+  isEmpty(): Promise<boolean>;
   /** Everything that differs from the catalogues, in the form that `apply` takes. */
   show(): Promise<DirectoryFile>;
   /**

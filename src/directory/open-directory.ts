@@ -18,7 +18,7 @@ import type { DirectoryOptions } from "./options.ts";
 import type { Plan, PlanItem } from "./plan.ts";
 import { createResolver } from "./resolve.ts";
 import { readDirectoryFile } from "./show.ts";
-import { openStore, type Store } from "./store.ts";
+import { openStore, type Store, type TableTransaction } from "./store.ts";
 import { syncCatalogues } from "./sync-catalogues.ts";
 
 /** What a directory is made of. */
@@ -96,6 +96,7 @@ function createDirectory(deps: DirectoryDeps, parts: Parts): Directory {
       if (!plan.dryRun) await feed.poll();
       return plan;
     },
+    isEmpty: () => store.read(hasNoSubjects),
     show: () => store.read((transaction) => readDirectoryFile(transaction, definitions.keys())),
     watch: (listener) => feed.watch(listener),
     async close() {
@@ -121,6 +122,11 @@ async function apply(
         : await takeGeneration(transaction, touchedBy(items));
     return { items, warnings: checked.problems.warnings, dryRun, generation };
   });
+}
+
+async function hasNoSubjects(transaction: TableTransaction): Promise<boolean> {
+  const any = await transaction.selectFrom("subjects").select("id").limit(1).executeTakeFirst();
+  return any === undefined;
 }
 
 function touchedBy(items: readonly PlanItem[]) {

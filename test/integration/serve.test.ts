@@ -87,6 +87,12 @@ describe("postern serve", () => {
     });
   });
 
+  it("leaves what an operator changed as it is, examples or not", async () => {
+    expect(await check("user-123", ["compliance", "report"])).toMatchObject({ allowed: true });
+    const left = server.log.find(({ files }) => files !== undefined);
+    expect(left?.["message"]).toMatch(/Example subjects left out/);
+  });
+
   it("takes a bundle of one's own while it runs, and lets go of it on request", async () => {
     const bundle = join(workspace.folder, "bundles/billing.tar.gz");
     const built = await workspace.postern("bundle", "build", "examples/billing", "-o", bundle);
@@ -115,6 +121,8 @@ describe("postern serve", () => {
     const second = await workspace.postern("serve", "--config", "examples/quickstart.yaml");
     expect(second.status).toBe(2);
     expect(second.stdout).toMatch(/control\.sock/);
+    // It has looked, and touched nothing.
+    expect(second.stdout).not.toMatch(/activated|loaded/);
   });
 
   it("shows metrics that explain what happened", async () => {
@@ -123,6 +131,15 @@ describe("postern serve", () => {
       /^postern_decisions_total\{application="platform",allowed="true".*\} \d+/m,
     );
     expect(text).toMatch(/^postern_grpc_/m);
+  });
+
+  it("drains when the whole process group is told to stop", async () => {
+    // The launcher passes on what its child has got from the terminal already.
+    const group = await workspace.serve({ state: "group", ownGroup: true });
+    process.kill(-group.process.pid!, "SIGINT");
+    const [exitStatus] = await once(group.process, "exit");
+    expect(exitStatus).toBe(0);
+    expect(group.log.at(-1)?.["message"]).toBe("Stopped.");
   });
 
   it("ends with status 0 at SIGINT, and takes its socket with it", async () => {

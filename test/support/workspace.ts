@@ -26,13 +26,21 @@ export interface ServerProcess {
   stop(): Promise<number | null>;
 }
 
+/** How a server is started, where it isn't the one of the workspace. */
+export interface ServeSetup {
+  /** Folder of its state, inside the workspace. */
+  readonly state?: string;
+  /** In a process group of its own, as a shell starts it. */
+  readonly ownGroup?: boolean;
+}
+
 /** A copy of what a user sees of a checkout, in a folder of its own. */
 export interface Workspace {
   readonly folder: string;
   /** Runs `postern` in the folder, through the launcher. */
   postern(...args: string[]): Promise<CommandRun>;
   /** Starts `postern serve --config examples/quickstart.yaml`, on free ports. */
-  serve(): Promise<ServerProcess>;
+  serve(setup?: ServeSetup): Promise<ServerProcess>;
   remove(): void;
 }
 
@@ -54,7 +62,7 @@ export function createWorkspace(): Workspace {
   return {
     folder,
     postern: (...args) => runCommand(folder, args),
-    serve: () => startServer(folder),
+    serve: (setup = {}) => startServer(folder, setup),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
@@ -77,11 +85,22 @@ async function runCommand(cwd: string, args: readonly string[]): Promise<Command
   return { status, stdout, stderr };
 }
 
-async function startServer(cwd: string): Promise<ServerProcess> {
+async function startServer(cwd: string, setup: ServeSetup): Promise<ServerProcess> {
+  const { state = "state", ownGroup = false } = setup;
   const child = spawn(
     process.execPath,
     [launcher, "serve", "--config", "examples/quickstart.yaml"],
-    { cwd, env: environment, stdio: ["ignore", "pipe", "pipe"] },
+    {
+      cwd,
+      env: {
+        ...environment,
+        POSTERN_ADMIN_CONTROL_SOCKET: `${state}/control.sock`,
+        POSTERN_DIRECTORY_FILE: `${state}/directory.db`,
+        POSTERN_BUNDLE_LAST_GOOD_FOLDER: `${state}/bundles`,
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: ownGroup,
+    },
   );
   const log: Record<string, unknown>[] = [];
   const ready = new Promise<Record<string, unknown>>((resolve, reject) => {
