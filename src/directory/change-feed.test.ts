@@ -35,6 +35,19 @@ function scriptedFeed() {
 }
 
 describe("createChangeFeed()", () => {
+  it("says that the directory can't be read while it does not answer for a second", async () => {
+    const { reads, reports, tick, settled } = scriptedFeed();
+    tick();
+    for (let i = 0; i < 4; i++) tick();
+    expect(reports).toEqual([]);
+    for (let i = 0; i < 4; i++) tick();
+    expect(reports).toEqual([false]);
+    expect(reads).toHaveLength(1);
+    reads[0]!.resolve([]);
+    await settled();
+    expect(reports).toEqual([false, true]);
+  });
+
   it("says once that the directory can't be read, and once that it can again", async () => {
     const { reads, reports, tick, settled } = scriptedFeed();
     for (let i = 0; i < 3; i++) {

@@ -21,6 +21,9 @@ export const repeatWithTimer: Repeat = (run, intervalMs) => {
   return () => clearInterval(timer);
 };
 
+/** A look that takes longer leaves a revocation unannounced for longer than it may be. */
+const LOOK_MAX_MS = 1_000;
+
 /** Starts a feed of what is committed after `generation`. */
 export function createChangeFeed(deps: {
   readonly store: Store;
@@ -34,6 +37,7 @@ export function createChangeFeed(deps: {
   const listeners = new Set<(change: DirectoryChange) => void>();
   let announced = deps.generation;
   let running: Promise<void> | undefined;
+  let runningMs = 0;
   let isClosed = false;
   let isReadable = true;
 
@@ -44,10 +48,12 @@ export function createChangeFeed(deps: {
       for (const change of changes) announce(change);
       setReadable(true);
     } catch (error) {
-      if (isClosed) return;
-      if (isReadable) deps.logger.error({ error }, "The directory can't be read; trying on.");
-      setReadable(false);
+      if (!isClosed) fail(error);
     }
+  };
+  const fail = (error: unknown): void => {
+    if (isReadable) deps.logger.error({ error }, "The directory can't be read; trying on.");
+    setReadable(false);
   };
   const setReadable = (now: boolean): void => {
     if (now === isReadable) return;
@@ -59,13 +65,19 @@ export function createChangeFeed(deps: {
     tellAll(listeners, change, deps.logger);
   };
   const start = (): Promise<void> => {
+    runningMs = 0;
     running = look().finally(() => {
       running = undefined;
     });
     return running;
   };
   const stop = deps.repeat(() => {
-    if (running === undefined) start();
+    if (running === undefined) {
+      start();
+      return;
+    }
+    runningMs += deps.pollIntervalMs;
+    if (runningMs >= LOOK_MAX_MS) fail(new Error(`no answer in ${runningMs} ms`));
   }, deps.pollIntervalMs);
 
   return {
