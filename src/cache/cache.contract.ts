@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { cacheableSet } from "../../test/support/cacheable-set.ts";
 import { type ManualClock, manualClock } from "../../test/support/manual-clock.ts";
-import type { SetCache } from "./cache.ts";
+import type { PermissionSet } from "../decision/permission-set.ts";
+import type { SetCache, SetChange, SetKey } from "./cache.ts";
 
 /** How the suite makes an implementation: empty, on this clock, with these lifetimes. */
 export type MakeCache = (given: {
@@ -16,7 +17,12 @@ const user1 = { application: "platform", subjectId: "user-1" };
 export function describeSetCache(name: string, makeCache: MakeCache): void {
   async function setUp() {
     const clock = manualClock();
-    const cache = await makeCache({ clock, ttlMs: 5_000, negativeTtlMs: 1_000 });
+    const made = await makeCache({ clock, ttlMs: 5_000, negativeTtlMs: 1_000 });
+    const cache = {
+      get: (key: SetKey) => made.get(key),
+      put: (set: PermissionSet, readAtMs = clock.monotonicMs()) => made.put(set, readAtMs),
+      invalidate: (change: SetChange) => made.invalidate(change),
+    };
     return { clock, cache };
   }
 
@@ -80,6 +86,17 @@ export function describeSetCache(name: string, makeCache: MakeCache): void {
       expect(await cache.get(user1)).toBe("absent");
     });
 
+    it("counts the time to live from the beginning of the read", async () => {
+      const { cache, clock } = await setUp();
+      const readAtMs = clock.monotonicMs();
+      clock.advance(1_500);
+      await cache.put(cacheableSet(), readAtMs);
+      clock.advance(3_499);
+      expect(await cache.get(user1)).toMatchObject({ generation: 1 });
+      clock.advance(1);
+      expect(await cache.get(user1)).toBe("aged");
+    });
+
     it("does not serve a set for longer because the wall clock was set back", async () => {
       const { cache, clock } = await setUp();
       await cache.put(cacheableSet());
@@ -108,7 +125,7 @@ export function describeSetCache(name: string, makeCache: MakeCache): void {
     it("remembers nothing without a time to live", async () => {
       const clock = manualClock();
       const cache = await makeCache({ clock, ttlMs: 0, negativeTtlMs: 0 });
-      await cache.put(cacheableSet());
+      await cache.put(cacheableSet(), clock.monotonicMs());
       expect(typeof (await cache.get(user1))).toBe("string");
     });
 

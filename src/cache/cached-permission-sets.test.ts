@@ -265,6 +265,17 @@ describe("createPermissionSets(): consistency", () => {
     expect(sets.get(query({ minimumGeneration: 1 }))).toBe(set);
   });
 
+  it("remembers a set from the beginning of its read, not from its end", async () => {
+    const { sets, reads, clock } = setUp();
+    const asked = sets.get(query());
+    clock.advance(1_500);
+    reads[0]!.resolve(cacheableSet());
+    await asked;
+    clock.advance(3_500);
+    void kindOf(sets.get(query()));
+    expect(reads).toHaveLength(2);
+  });
+
   it("answers with the former set after it was read again and has not changed", async () => {
     const { sets, reads, clock } = setUp();
     const asked = sets.get(query());
@@ -279,8 +290,8 @@ describe("createPermissionSets(): consistency", () => {
   });
 
   it("reads again for a newer generation than the remembered one", async () => {
-    const { sets, reads, cache } = setUp();
-    cache.put(cacheableSet({ generation: 3 }));
+    const { sets, reads, cache, clock } = setUp();
+    cache.put(cacheableSet({ generation: 3 }), clock.monotonicMs());
     const asked = sets.get(query({ minimumGeneration: 4 }));
     reads[0]!.resolve(cacheableSet({ generation: 5 }));
     expect(await asked).toMatchObject({ generation: 5 });
@@ -311,9 +322,9 @@ describe("createPermissionSets(): consistency", () => {
   });
 
   it("bypasses the remembered set and any read that has begun", async () => {
-    const { sets, reads, cache } = setUp();
+    const { sets, reads, cache, clock } = setUp();
     void kindOf(sets.get(query()));
-    cache.put(cacheableSet({ generation: 1 }));
+    cache.put(cacheableSet({ generation: 1 }), clock.monotonicMs());
     const asked = sets.get(query({ bypassCache: true }));
     expect(reads).toHaveLength(2);
     reads[1]!.resolve(cacheableSet({ generation: 2 }));

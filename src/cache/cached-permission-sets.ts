@@ -37,6 +37,7 @@ export function createPermissionSets(deps: PermissionSetsDeps): CachedPermission
   const meters = instruments(deps.meter);
 
   async function read(key: SetKey, deadline: Deadline): Promise<PermissionSet> {
+    const readAtMonotonicMs = clock.monotonicMs();
     try {
       const set = await source.resolve(key.application, key.subjectId, deadline);
       if (set.application !== key.application || set.subject.id !== key.subjectId) {
@@ -44,7 +45,7 @@ export function createPermissionSets(deps: PermissionSetsDeps): CachedPermission
           cause: new Error("the directory answered for another subject or application"),
         });
       }
-      const kept = await cache.put(set);
+      const kept = await cache.put(set, readAtMonotonicMs);
       meters.fills.add(1, { outcome: "read" });
       return kept;
     } catch (error) {

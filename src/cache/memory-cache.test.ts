@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { cacheableSet } from "../../test/support/cacheable-set.ts";
 import { manualClock } from "../../test/support/manual-clock.ts";
 import { silentMeter } from "../base/meter.ts";
+import type { PermissionSet } from "../decision/permission-set.ts";
 import { describeSetCache } from "./cache.contract.ts";
 import { createMemoryCache } from "./memory-cache.ts";
 import { approximateSetBytes } from "./set-size.ts";
@@ -12,7 +13,9 @@ function cacheWith(says: Partial<typeof roomy> & { readonly random?: () => numbe
   const clock = manualClock();
   const { random = () => 0, ...limits } = says;
   const options = { ...roomy, ...limits };
-  return { clock, cache: createMemoryCache({ clock, meter: silentMeter, random, options }) };
+  const cache = createMemoryCache({ clock, meter: silentMeter, random, options });
+  const put = (set: PermissionSet) => cache.put(set, clock.monotonicMs());
+  return { clock, cache: { ...cache, put } };
 }
 
 describeSetCache("createMemoryCache()", ({ clock, ttlMs, negativeTtlMs }) =>

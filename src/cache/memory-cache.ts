@@ -13,7 +13,7 @@ const TTL_SPREAD = 0.2;
 /** The memory tier: everything is answered at once. */
 export interface MemoryCache extends SetCache {
   get(key: SetKey): SetLookup;
-  put(set: PermissionSet): PermissionSet;
+  put(set: PermissionSet, readAtMonotonicMs: number): PermissionSet;
   invalidate(change: SetChange): void;
   entries(): number;
   /** Estimated heap bytes of all entries. */
@@ -65,12 +65,12 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
       return found.set;
     },
 
-    put(set) {
+    put(set, readAtMonotonicMs) {
       const key = encodeKey({ application: set.application, subjectId: set.subject.id });
       const former = sets.get(key)?.set;
       if (set.generation < Math.max(announced, former?.generation ?? 0)) return set;
       const kept = former !== undefined && isSame(former, set) ? former : set;
-      sets.put(key, boundedSet(kept, deps));
+      sets.put(key, boundedSet(kept, readAtMonotonicMs, deps));
       applications.add(set.application);
       report();
       return kept;
@@ -94,13 +94,17 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
   };
 }
 
-function boundedSet(set: PermissionSet, { clock, options, random }: MemoryCacheDeps): BoundedSet {
+function boundedSet(
+  set: PermissionSet,
+  readAtMonotonicMs: number,
+  { options, random }: MemoryCacheDeps,
+): BoundedSet {
   const ttlMs =
     set.status === "unknown" ? Math.min(options.ttlMs, options.negativeTtlMs) : options.ttlMs;
   return {
     set,
     bytes: approximateSetBytes(set),
-    agedAtMonotonicMs: clock.monotonicMs() + ttlMs * (1 - TTL_SPREAD * random()),
+    agedAtMonotonicMs: readAtMonotonicMs + ttlMs * (1 - TTL_SPREAD * random()),
     isUsed: false,
     isRetired: false,
   };
