@@ -2,10 +2,9 @@
  * The composition root of the server: the one place that knows which implementation goes where.
  * Starts what is needed in the order in which it is needed, and stops it in the reverse.
  */
-import { createControlServer } from "./admin/control-server.ts";
+import { createControlServer, refuseSecondServer } from "./admin/control-server.ts";
 import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/logger.ts";
-import { refuseIfTaken } from "./base/unix-socket.ts";
 import { createUuidV7 } from "./base/uuid-v7.ts";
 import { type Bundles, createBundles } from "./bundle/bundles.ts";
 import { createPermissionSets } from "./cache/cached-permission-sets.ts";
@@ -64,7 +63,7 @@ async function start(
   const parts = { ...deps, health };
 
   // One server per state folder: a second one must not touch the first one's files to find out.
-  await refuseIfTaken(config.admin.controlSocket);
+  await refuseSecondServer(config.admin);
 
   // Probes are answered from the first moment: alive, and not ready.
   const diagnostics = await startDiagnostics(parts, stops);

@@ -172,18 +172,23 @@ describe("listenOnUnixSocket()", () => {
   it("binds where nobody else can enter", async () => {
     const path = socketPath();
     const seen: number[] = [];
+    const option = "admin.control_socket";
     const bind = (bound: string) => {
       seen.push(statSync(join(bound, "..")).mode & 0o777);
       return Promise.reject(new Error("stop here"));
     };
-    await expect(listenOnUnixSocket({ path, mode: 0o600, bind })).rejects.toThrow("stop here");
+    await expect(listenOnUnixSocket({ path, option, mode: 0o600, bind })).rejects.toThrow(
+      "stop here",
+    );
     expect(seen).toEqual([0o700]);
     expect(readdirSync(join(path, ".."))).toEqual([]);
   });
 
   it("refuses a path that somebody answers on, and leaves that server alone", async () => {
     const path = await start();
-    await expect(start({ path })).rejects.toThrow("Another server is listening");
+    await expect(start({ path })).rejects.toThrow(
+      /^Another server is listening on .*admin\.control_socket \(POSTERN_ADMIN_CONTROL_SOCKET\)\.$/,
+    );
     expect((await send(path, "/status"))[0]).toBe(200);
   });
 
@@ -202,9 +207,14 @@ describe("listenOnUnixSocket()", () => {
   it("refuses a path that is not a socket, or too long", async () => {
     const path = socketPath();
     writeFileSync(path, "");
-    await expect(start({ path })).rejects.toThrow("is not a socket");
+    await expect(start({ path })).rejects.toThrow(
+      /is not a socket\. Remove it, or .*control_socket/,
+    );
     const long = join(tmpdir(), "x".repeat(120));
     await expect(start({ path: join(long, "s") })).rejects.toThrow(/too long: \d+ bytes/);
+    await expect(start({ path: join(path, "s") })).rejects.toThrow(
+      /Can't make the folder .*control_/,
+    );
   });
 
   it("makes the folder, and removes its own socket only", async () => {

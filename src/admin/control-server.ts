@@ -2,12 +2,15 @@
  * The operator's door on this machine: the unix socket that the command line talks to. Who may
  * open the socket may do everything; it is not for PEPs, which have `grpc/`.
  */
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from "fastify";
 import type { Clock } from "../base/clock.ts";
 import { deadlineIn } from "../base/deadline.ts";
 import type { Logger } from "../base/logger.ts";
+import { optionName } from "../base/option-name.ts";
 import type { Peer, UnaryHandlers } from "../base/unary-handler.ts";
-import { listenOnUnixSocket, type UnixSocket } from "../base/unix-socket.ts";
+import { listenOnUnixSocket, refuseIfTaken, type UnixSocket } from "../base/unix-socket.ts";
 import { type ErrorKind, PdpError, toPdpError } from "../decision/error.ts";
 import { checkApplicationName } from "../decision/names.ts";
 import type { AdminOptions } from "./options.ts";
@@ -47,7 +50,14 @@ const ANSWERS = {
   internal: { code: "internal", status: 500 },
 } satisfies Record<ErrorKind, { code: string; status: number }>;
 
+const OPTION = "admin.control_socket";
+
 const peer: Peer = { kind: "control", certificateNames: [] };
+
+/** Throws if another server answers on the control socket, or the path is not a socket. */
+export function refuseSecondServer({ controlSocket }: AdminOptions): Promise<void> {
+  return refuseIfTaken({ path: controlSocket, option: OPTION });
+}
 
 /** Makes the control server; nothing is served before `listen`. */
 export function createControlServer(deps: ControlServerDeps): ControlServer {
@@ -75,8 +85,10 @@ export function createControlServer(deps: ControlServerDeps): ControlServer {
   let socket: UnixSocket | undefined;
   return {
     listen: async () => {
+      makeFolder(dirname(options.controlSocket));
       socket = await listenOnUnixSocket({
         path: options.controlSocket,
+        option: OPTION,
         mode: 0o600,
         bind: (path) => app.listen({ path }),
       });
@@ -90,6 +102,18 @@ export function createControlServer(deps: ControlServerDeps): ControlServer {
       await app.close();
     },
   };
+}
+
+/** Postern's own folder, as that of the directory: for nobody but its user. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const where = `the folder ${folder} of the control socket`;
+    const remedy = `Choose another path in ${optionName(OPTION)}.`;
+    const why = (error as Error).message;
+    throw new PdpError("unavailable", `Can't make ${where}: ${why}. ${remedy}`, { cause: error });
+  }
 }
 
 /** `POST /postern.v1.DecisionService/Check` and its siblings, as in Connect's unary protocol. */

@@ -1,14 +1,8 @@
-import {
-  chmodSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-  unlinkSync,
-} from "node:fs";
+import { chmodSync, lstatSync, mkdtempSync, renameSync, rmSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
+import { listenFailure } from "./listen-failure.ts";
+import { optionName } from "./option-name.ts";
 
 /** `sun_path` of Linux holds 108 bytes with the final NUL (unix(7)). */
 const PATH_BYTES_MAX = 107;
@@ -22,9 +16,15 @@ export interface UnixSocket {
   remove(): void;
 }
 
-/** Where, and who may connect. */
-export interface UnixSocketRequest {
+/** Where a socket is to be, and who says so. */
+export interface UnixSocketPlace {
   readonly path: string;
+  /** Path of the option that says so, for example `grpc.listen`; messages name it. */
+  readonly option: string;
+}
+
+/** Where, and who may connect. */
+export interface UnixSocketRequest extends UnixSocketPlace {
   /** Permissions, for example 0o600. */
   readonly mode: number;
   /** Listens at the path it is given, which is not yet the final one. */
@@ -34,29 +34,30 @@ export interface UnixSocketRequest {
 /**
  * Listens on a unix socket that never has other permissions than `mode`: it is made in a folder
  * that nobody else can enter, and moved into place. That also replaces what a crashed process left
- * behind, in one step. Throws if the path is too long, is not a socket, or somebody answers there.
+ * behind, in one step. Throws if the path is too long, is not a socket, or somebody answers there,
+ * and if its folder is missing: who makes a folder decides who can enter it.
  */
 export async function listenOnUnixSocket(request: UnixSocketRequest): Promise<UnixSocket> {
-  const { path, mode, bind } = request;
+  const { path, mode, option, bind } = request;
   const folder = dirname(path);
   const longest = Math.max(Buffer.byteLength(path), Buffer.byteLength(folder) + TEMPORARY_BYTES);
   if (longest > PATH_BYTES_MAX) {
     throw new Error(
       `The socket path ${path} is too long: ${longest} bytes with what is needed to make it, ` +
-        `${PATH_BYTES_MAX} are possible. Choose a shorter path.`,
+        `${PATH_BYTES_MAX} are possible. Choose a shorter one in ${optionName(option)}.`,
     );
   }
-  mkdirSync(folder, { recursive: true });
-  await refuseIfTaken(path);
-  // Made by mkdtemp with mode 0700.
-  const temporary = mkdtempSync(join(folder, ".postern-"));
-  const bound = join(temporary, "s");
+  if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) {
+    throw new Error(
+      `The folder of the socket ${path} is missing. Make it, or choose another path in ` +
+        `${optionName(option)}.`,
+    );
+  }
+  await refuseIfTaken(request);
   try {
-    await bind(bound);
-    chmodSync(bound, mode);
-    renameSync(bound, path);
-  } finally {
-    rmSync(temporary, { recursive: true, force: true });
+    await bindAside({ path, mode, bind });
+  } catch (error) {
+    throw listenFailure({ where: path, option, error: error as Error });
   }
   const own = lstatSync(path, { bigint: true });
   return {
@@ -67,13 +68,33 @@ export async function listenOnUnixSocket(request: UnixSocketRequest): Promise<Un
   };
 }
 
+async function bindAside({
+  path,
+  mode,
+  bind,
+}: Pick<UnixSocketRequest, "path" | "mode" | "bind">): Promise<void> {
+  // Made by mkdtemp with mode 0700.
+  const temporary = mkdtempSync(join(dirname(path), ".postern-"));
+  const bound = join(temporary, "s");
+  try {
+    await bind(bound);
+    chmodSync(bound, mode);
+    renameSync(bound, path);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
 /** Throws if the path can't be listened on, because somebody does already or it is no socket. */
-export async function refuseIfTaken(path: string): Promise<void> {
+export async function refuseIfTaken({ path, option }: UnixSocketPlace): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
-  if (!found.isSocket()) throw new Error(`${path} exists and is not a socket. Remove it.`);
+  const otherwise = `or choose another path in ${optionName(option)}.`;
+  if (!found.isSocket()) {
+    throw new Error(`${path} exists and is not a socket. Remove it, ${otherwise}`);
+  }
   if (await answers(path)) {
-    throw new Error(`Another server is listening on ${path}. Stop it, or configure another path.`);
+    throw new Error(`Another server is listening on ${path}. Stop it, ${otherwise}`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { isScalar, parseDocument, Scalar, type YAMLMap, YAMLSeq } from "yaml";
 import { nearest } from "../base/nearest.ts";
+import { variableOf } from "../base/option-name.ts";
 import type { ConfigProblem } from "./config-error.ts";
 import { type OptionSchema, shapeOf, snakeCase } from "./option-schema.ts";
 
@@ -69,11 +70,6 @@ export function optionsByVariable(schema: OptionSchema): Map<string, Option[]> {
   };
   visit({ path: "", schema });
   return found;
-}
-
-/** The variable that stands for the option at `path`. */
-export function variableOf(path: string): string {
-  return `${PREFIX}${path.replaceAll(".", "_").toUpperCase()}`;
 }
 
 function unknownVariable(variable: string, options: ReadonlyMap<string, unknown>): string {

@@ -1,5 +1,5 @@
+import { variableOf } from "../base/option-name.ts";
 import { configSchema } from "./config.ts";
-import { variableOf } from "./environment.ts";
 import { expectation, type OptionSchema, shapeOf, snakeCase } from "./option-schema.ts";
 
 const INTRODUCTION = `# Configuration

@@ -64,7 +64,7 @@ describe("listen()", () => {
   });
 
   it("gives a unix socket its mode, and removes it in the end", async () => {
-    const path = join(folder(), "sub", "postern.sock");
+    const path = join(folder(), "postern.sock");
     const server = await serve({}, { listen: [`unix:${path}`], socketMode: "0660" });
     expect(statSync(path).mode & 0o777).toBe(0o660);
     await server.drain(0);
@@ -96,7 +96,15 @@ describe("listen()", () => {
     await expect(serve({}, { listen: [long] })).rejects.toThrow(/107 are possible/);
     const [taken] = (await serve()).addresses;
     await expect(serve({}, { listen: ["127.0.0.1:0", taken!] })).rejects.toThrow(
-      /another process listens/,
+      /another process listens there.* change grpc\.listen \(POSTERN_GRPC_LISTEN\)\.$/,
+    );
+  });
+
+  it("makes no folder for a unix socket", async () => {
+    const path = join(folder(), "missing", "postern.sock");
+    await expect(serve({}, { listen: [`unix:${path}`] })).rejects.toThrow(
+      `The folder of the socket ${path} is missing. Make it, or choose another path in ` +
+        "grpc.listen (POSTERN_GRPC_LISTEN).",
     );
   });
 

@@ -1,9 +1,11 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { ListenAddress } from "../base/listen-address.ts";
+import { listenFailure } from "../base/listen-failure.ts";
 import { KiB } from "../base/sizes.ts";
 import { listenOnUnixSocket } from "../base/unix-socket.ts";
 
 const BACKLOG = 511;
+const OPTION = "grpc.listen";
 
 /** How to listen. */
 export interface ListenRequest {
@@ -37,14 +39,21 @@ export async function listen(request: ListenRequest): Promise<Listener> {
     if (server.listening) onFailed(error);
   });
   if (address.kind === "unix") return listenOnPath(server, address.path, request.socketMode);
-  await bind(server, { host: address.host, port: address.port });
+  const { host: wanted, port } = address;
+  await bind(server, { host: wanted, port }).catch((error: Error) => {
+    throw listenFailure({ where: addressText(wanted, port), option: OPTION, error });
+  });
   const bound = server.address() as AddressInfo;
-  const host = bound.family === "IPv6" ? `[${bound.address}]` : bound.address;
-  return { address: `${host}:${bound.port}`, close: () => server.close() };
+  return { address: addressText(bound.address, bound.port), close: () => server.close() };
 }
 
 async function listenOnPath(server: Server, path: string, mode: number): Promise<Listener> {
-  const bound = listenOnUnixSocket({ path, mode, bind: (place) => bind(server, { path: place }) });
+  const bound = listenOnUnixSocket({
+    path,
+    mode,
+    option: OPTION,
+    bind: (place) => bind(server, { path: place }),
+  });
   const socket = await bound.catch((error) => {
     server.close();
     throw error;
@@ -60,15 +69,14 @@ async function listenOnPath(server: Server, path: string, mode: number): Promise
 
 function bind(server: Server, target: { path: string } | { host: string; port: number }) {
   return new Promise<void>((resolve, reject) => {
-    const refuse = (error: NodeJS.ErrnoException): void => {
-      const where = "path" in target ? target.path : `${target.host}:${target.port}`;
-      const why = error.code === "EADDRINUSE" ? "another process listens there" : error.message;
-      reject(new Error(`Can't listen on ${where}: ${why}`, { cause: error }));
-    };
-    server.once("error", refuse);
+    server.once("error", reject);
     server.listen({ ...target, backlog: BACKLOG }, () => {
-      server.off("error", refuse);
+      server.off("error", reject);
       resolve();
     });
   });
+}
+
+function addressText(host: string, port: number): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

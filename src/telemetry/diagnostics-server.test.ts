@@ -35,17 +35,27 @@ async function ready(url: string): Promise<{ status: number; body: unknown }> {
 }
 
 describe("createDiagnosticsServer()", () => {
-  it("rejects a port that is taken", async () => {
+  it("refuses a port that is taken, and a host that is not here, by the option", async () => {
     const { url } = await start();
     const port = Number(new URL(url).port);
-    const second = createDiagnosticsServer({
-      options: { diagnosticsHost: "127.0.0.1", diagnosticsPort: port },
-      health: createHealth({ expected: [], logger: silentLogger, meter: createMeter() }),
-      meter: createMeter(),
-      logger: silentLogger,
-    });
-    await expect(second.listen()).rejects.toThrow("EADDRINUSE");
+    const server = (diagnosticsHost: string, diagnosticsPort: number) =>
+      createDiagnosticsServer({
+        options: { diagnosticsHost, diagnosticsPort },
+        health: createHealth({ expected: [], logger: silentLogger, meter: createMeter() }),
+        meter: createMeter(),
+        logger: silentLogger,
+      });
+    const second = server("127.0.0.1", port);
+    await expect(second.listen()).rejects.toThrow(
+      `Can't listen on 127.0.0.1, port ${port}, for diagnostics: another process listens there, ` +
+        "perhaps another Postern. Stop it, or change telemetry.diagnostics_port " +
+        "(POSTERN_TELEMETRY_DIAGNOSTICS_PORT).",
+    );
     await second.close();
+    // RFC 5737 keeps this address for examples.
+    await expect(server("192.0.2.1", 0).listen()).rejects.toThrow(
+      /EADDRNOTAVAIL.*Change telemetry\.diagnostics_host/,
+    );
   });
 
   it("refuses other paths and methods", async () => {

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { listenFailure } from "../base/listen-failure.ts";
 import type { Logger } from "../base/logger.ts";
 import type { HealthRegistry } from "./health.ts";
 import type { PrometheusMeter } from "./meter.ts";
@@ -18,7 +19,7 @@ export interface DiagnosticsDeps {
 
 /** The diagnostics port. */
 export interface DiagnosticsServer {
-  /** Resolves once the port answers; rejects with what the system said if it can't. */
+  /** Resolves once the port answers; rejects with a text for operators if it can't. */
   listen(): Promise<{ readonly host: string; readonly port: number }>;
   close(): Promise<void>;
 }
@@ -106,9 +107,14 @@ function listen(
 ): Promise<{ host: string; port: number }> {
   const { diagnosticsHost: host, diagnosticsPort: port } = options;
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
+    const refuse = (error: NodeJS.ErrnoException): void => {
+      const isAboutPort = error.code === "EADDRINUSE" || error.code === "EACCES";
+      const option = `telemetry.diagnostics_${isAboutPort ? "port" : "host"}`;
+      reject(listenFailure({ where: `${host}, port ${port}, for diagnostics`, option, error }));
+    };
+    server.once("error", refuse);
     server.listen({ host, port }, () => {
-      server.off("error", reject);
+      server.off("error", refuse);
       // An error that nobody listens for would end the process.
       server.on("error", (error) => {
         logger.error({ error }, "A diagnostics connection could not be taken. Listening goes on.");
