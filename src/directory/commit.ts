@@ -2,8 +2,11 @@ import type { DirectoryChange } from "./directory.ts";
 import { parseJson } from "./records.ts";
 import type { TableTransaction } from "./store.ts";
 
-/** Changes remembered for who looks later; who is further behind is told "all". */
-const CHANGES_KEPT = 10_000;
+/**
+ * Changes remembered for who looks later; who is further behind is told "all". With as many subjects
+ * as may be named in each, a look that comes late reads a few hundred MB of them at most.
+ */
+const CHANGES_KEPT = 1_000;
 /** Above it, forgetting everything is cheaper than naming everybody. */
 const SUBJECTS_NAMED_MAX = 10_000;
 
