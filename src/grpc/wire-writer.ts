@@ -70,15 +70,6 @@ export class WireWriter {
     this.#position += this.#bytes.write(value, this.#position);
   }
 
-  /** Bytes of a message that is already encoded. */
-  message(field: number, message: Uint8Array): void {
-    this.#reserve(2 * VARINT_BYTES_MAX + message.byteLength);
-    this.#varint((field << 3) | 2);
-    this.#varint(message.byteLength);
-    this.#bytes.set(message, this.#position);
-    this.#position += message.byteLength;
-  }
-
   /** Opens a nested message; hand the result to `close`. */
   open(field: number): number {
     this.#reserve(2 * VARINT_BYTES_MAX);
