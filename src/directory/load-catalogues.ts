@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
+import { optionName } from "../base/option-name.ts";
 import { PdpError } from "../decision/error.ts";
 import { type CatalogueDefinition, parseCatalogue } from "./catalogue-file.ts";
 import { readDirectoryText } from "./read-directory-text.ts";
@@ -34,8 +35,12 @@ async function listFiles(folder: string): Promise<readonly string[]> {
     const names = await readdir(folder);
     return names.filter((name) => name.endsWith(".yaml") && !name.startsWith(".")).sort();
   } catch (error) {
-    throw new PdpError("invalid-argument", `${folder}: the catalogues can't be read`, {
-      cause: error,
-    });
+    const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
+    throw new PdpError(
+      "invalid-argument",
+      `The catalogues in ${resolve(folder)} can't be read (${code}). Name their folder in ` +
+        `${optionName("directory.catalogues_folder")}.`,
+      { cause: error },
+    );
   }
 }

@@ -50,9 +50,24 @@ describe("openDirectory()", () => {
     const test = await open();
     const file = join(dirname(test.file), "not.db");
     await writeFile(file, "this is not a database, whatever its name says".repeat(100));
-    await expect(test.openAnother({ file })).rejects.toMatchObject({ kind: "unavailable" });
+    const option = "choose another file in directory.file (POSTERN_DIRECTORY_FILE).";
+    await expect(test.openAnother({ file })).rejects.toMatchObject({
+      kind: "unavailable",
+      message: `The directory ${file} can't be opened: file is not a database. Mend that, or ${option}`,
+    });
     await expect(test.openAnother({ file: `${test.file}/x.db` })).rejects.toMatchObject({
       kind: "unavailable",
+      message: expect.stringMatching(/x\.db can't be opened: E[A-Z]+\. .*directory\.file/),
+    });
+  });
+
+  it("says where it looks for catalogues if there is no such folder", async () => {
+    const test = await open();
+    await expect(test.openAnother({ cataloguesFolder: "no/such" })).rejects.toMatchObject({
+      kind: "invalid-argument",
+      message: expect.stringMatching(
+        /^The catalogues in \/.*no\/such can't be read \(ENOENT\)\. .*directory\.catalogues_folder/,
+      ),
     });
   });
 

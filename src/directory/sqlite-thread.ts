@@ -58,15 +58,15 @@ export async function startSqliteThread(data: SqliteWorkerData): Promise<SqliteT
     for (const reply of replies) {
       const waiter = waiting.get(reply.id);
       waiting.delete(reply.id);
-      if ("error" in reply) waiter?.reject(unavailable(data.file, reply.error));
+      if ("error" in reply) waiter?.reject(new SqliteError(data.file, reply.error));
       else waiter?.resolve(reply);
     }
   });
-  worker.on("error", (error: Error) => end(unavailable(data.file, error.message)));
-  worker.on("exit", () => end(unavailable(data.file, "the directory is closed")));
+  worker.on("error", (error: Error) => end(new SqliteError(data.file, error.message)));
+  worker.on("exit", () => end(new SqliteError(data.file, "the directory is closed")));
 
   const close = async (): Promise<void> => {
-    end(unavailable(data.file, "the directory is closed"));
+    end(new SqliteError(data.file, "the directory is closed"));
     await worker.terminate();
   };
   try {
@@ -90,9 +90,16 @@ export async function startSqliteThread(data: SqliteWorkerData): Promise<SqliteT
 /** What SQLite says that an operator can do something about, and that reveals nothing. */
 const TELLING = /locked|readonly|full|disk I\/O error|not a database|malformed/;
 
-function unavailable(file: string, why: string): PdpError {
-  const reason = TELLING.test(why) ? ` (${why})` : "";
-  return new PdpError("unavailable", `the directory can't be read or written${reason}`, {
-    cause: new Error(`${file}: ${why}`),
-  });
+/** The database does not do what it is asked; callers learn why as far as it reveals nothing. */
+export class SqliteError extends PdpError {
+  /** In SQLite's words, for operators. */
+  readonly reason: string;
+
+  constructor(file: string, reason: string) {
+    const shown = TELLING.test(reason) ? ` (${reason})` : "";
+    super("unavailable", `the directory can't be read or written${shown}`, {
+      cause: new Error(`${file}: ${reason}`),
+    });
+    this.reason = reason;
+  }
 }

@@ -1,12 +1,13 @@
 import { chmod, mkdir, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { Kysely, type Transaction } from "kysely";
+import { optionName } from "../base/option-name.ts";
 import { PdpError } from "../decision/error.ts";
 import type { DirectoryMetrics } from "./directory-metrics.ts";
 import { isUpToDate, migrate } from "./migrations.ts";
 import type { DirectoryOptions } from "./options.ts";
 import { sqliteDialect } from "./sqlite-dialect.ts";
-import { startSqliteThread } from "./sqlite-thread.ts";
+import { SqliteError, startSqliteThread } from "./sqlite-thread.ts";
 import type { Tables } from "./tables.ts";
 
 /** Either end of a transaction on the directory's tables. */
@@ -30,7 +31,10 @@ const READ_CONNECTIONS = 8;
 /** Writes are few and come from operators. */
 const WAITING_WRITES_MAX = 100;
 
-/** Opens the database, making it where there is none, and brings its schema up to date. */
+/**
+ * Opens the database, making it where there is none, and brings its schema up to date. Throws
+ * `PdpError` `unavailable` with what an operator can do about it.
+ */
 export async function openStore(
   options: DirectoryOptions,
   metrics: Pick<DirectoryMetrics, "waiting">,
@@ -71,7 +75,7 @@ export async function openStore(
     if (!(await isUpToDate(reader))) await migrate(writer);
   } catch (error) {
     await close();
-    throw error;
+    throw error instanceof SqliteError ? cannotOpen(file, error.reason, error) : error;
   }
   return {
     read: (work) => whileOpen(() => reader.transaction().execute(work)),
@@ -102,8 +106,12 @@ async function ensureFile(file: string): Promise<void> {
     await chmod(file, 0o600);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
-    throw new PdpError("unavailable", `${file}: the directory can't be opened (${code})`, {
-      cause: error,
-    });
+    throw cannotOpen(file, code, error);
   }
+}
+
+function cannotOpen(file: string, why: string, cause: unknown): PdpError {
+  const remedy = `Mend that, or choose another file in ${optionName("directory.file")}.`;
+  const message = `The directory ${file} can't be opened: ${why}. ${remedy}`;
+  return new PdpError("unavailable", message, { cause });
 }
