@@ -43,6 +43,14 @@ describe("usage", () => {
       ["check", "a", "b:c", "--context", "ip=1", "--ip", "::1"],
       /--ip and --context ip=… say the same/,
     ],
+    [
+      ["check", "a", "b:c", "--ip", "10.1.2.3:80"],
+      /'--ip <address>' argument '10\.1\.2\.3:80' is invalid\. expected an IPv4 or IPv6 address/,
+    ],
+    [
+      ["mfa", "a", "b:c", "--mfa-verified-at", "yesterday"],
+      /'--mfa-verified-at <time>' argument 'yesterday' is invalid\. expected "now" or RFC 3339/,
+    ],
     [["bundle", "build", "x"], /required option '-o, --output <file>' not specified/],
     [["bundle", "frobnicate"], /unknown command 'frobnicate'/],
   ])("refuses %j in one line with status 2", async (args, text) => {
@@ -94,12 +102,12 @@ describe("postern serve", () => {
 describe("postern config", () => {
   it("checks: findings are status 1, a file that is not there is 2", async () => {
     const wrong = file("c.yaml", "cache: { ttl_ms: x, foo: 1 }");
-    const checked = await runPostern(["config", "check", wrong]);
+    const checked = await runPostern(["config", "check", "--config", wrong]);
     expect(checked.status).toBe(1);
     expect(checked.stdout.trimEnd().split("\n")).toHaveLength(2);
-    expectFailure(await runPostern(["config", "check", "no-such-file"]), "can't read");
+    expectFailure(await runPostern(["config", "check", "--config", "no-such-file"]), "can't read");
     const fine = file("c.yaml", "cache: { ttl_ms: 1 }");
-    expect(await runPostern(["config", "check", fine])).toMatchObject({
+    expect(await runPostern(["config", "check", "--config", fine])).toMatchObject({
       status: 0,
       stdout: `${fine}: ok\n`,
     });
@@ -109,6 +117,16 @@ describe("postern config", () => {
     const env = { POSTERN_CACHE_TTL_MS: "9" };
     const { stdout } = await runPostern(["config", "print"], { env });
     expect(stdout).toContain("  ttl_ms: 9 # POSTERN_CACHE_TTL_MS\n");
+    const config = file("c.yaml", "cache: { fills_max: 3 }");
+    const printed = await runPostern(["config", "print", "--config", config], { env });
+    expect(printed.stdout).toContain(`  fills_max: 3 # ${config}:1\n`);
+  });
+
+  it("takes a file in one way, as every command does", async () => {
+    const config = file("c.yaml", "");
+    for (const command of ["check", "print"]) {
+      expectFailure(await runPostern(["config", command, config]), /too many arguments/);
+    }
   });
 
   it("prints the reference", async () => {

@@ -5,20 +5,26 @@ import { configReference } from "../config/reference.ts";
 import { type CommandContext, exitStatus } from "./command-context.ts";
 import { writeText } from "./terminal.ts";
 
+const FILE_HELP = "configuration file (default: none, the environment alone)";
+
+interface ConfigFileOptions {
+  readonly config?: string;
+}
+
 /** Adds `config check`, `config print` and `config reference`. */
 export function addConfigCommands(program: Command, context: CommandContext): void {
   const config = program.command("config").description("check and show the configuration");
   config
     .command("check")
     .description("name everything that is wrong with a configuration; status 1 if anything is")
-    .argument("[file]", "configuration file (default: none, the environment alone)")
-    .action((file: string | undefined) => check(context, file));
+    .option("--config <file>", FILE_HELP)
+    .action((options: ConfigFileOptions) => check(context, options.config));
   config
     .command("print")
     .description("print what is in force, and where each value comes from; secrets redacted")
-    .argument("[file]", "configuration file (default: none, the environment alone)")
-    .action((file: string | undefined) =>
-      writeText(context.io.stdout, printConfig(context.load(file))),
+    .option("--config <file>", FILE_HELP)
+    .action((options: ConfigFileOptions) =>
+      writeText(context.io.stdout, printConfig(context.load(options.config))),
     );
   config
     .command("reference")

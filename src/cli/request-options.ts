@@ -1,6 +1,8 @@
 import { create, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Clock } from "../base/clock.ts";
+import { parseAddress } from "../base/ip-network.ts";
+import { parseRfc3339 } from "../base/rfc3339.ts";
 import { type CheckRequest, CheckRequestSchema } from "../grpc/gen/postern/v1/decision_pb.js";
 import { CliError } from "./cli-error.ts";
 
@@ -52,8 +54,8 @@ export function withCheckOptions(command: Command): Command {
     .option("--resource-id <id>", "id of the resource")
     .option("--property <name=value>", "property of the resource; repeatable", collectMember)
     .option("--context <name=value>", "member of the context; repeatable", collectMember)
-    .option("--ip <address>", "context.ip")
-    .option("--mfa-verified-at <time>", 'context.mfa.verified_at, RFC 3339 or "now"');
+    .option("--ip <address>", "context.ip", ipAddress)
+    .option("--mfa-verified-at <time>", 'context.mfa.verified_at, RFC 3339 or "now"', mfaTime);
 }
 
 /** The request that `subject`, `permission` and the options describe. */
@@ -95,6 +97,18 @@ function contextOf({ context, ip, mfaVerifiedAt }: CheckOptions, clock: Clock): 
     add("mfa", "--mfa-verified-at", { verified_at: verifiedAt });
   }
   return Object.fromEntries(members);
+}
+
+// To the server an address or a time that it can't read is one that is not there. Who types one at
+// a terminal has made a mistake.
+function ipAddress(text: string): string {
+  if (parseAddress(text) !== undefined) return text;
+  throw new InvalidArgumentError("expected an IPv4 or IPv6 address, for example 10.1.2.3");
+}
+
+function mfaTime(text: string): string {
+  if (text === "now" || parseRfc3339(text) !== undefined) return text;
+  throw new InvalidArgumentError('expected "now" or RFC 3339, for example 2026-01-05T10:00:00Z');
 }
 
 /** `name=value`, the value as JSON where it is JSON, else as text. */

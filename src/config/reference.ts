@@ -5,8 +5,8 @@ import { expectation, type OptionSchema, shapeOf, snakeCase } from "./option-sch
 const INTRODUCTION = `# Configuration
 
 Postern reads one YAML file (\`postern serve --config <file>\`) and then the environment. Every option
-has a default, so that a file says only what differs. \`postern config check\` names everything that is
-wrong with a file; \`postern config print\` shows what is in force and where each value comes from.
+has a default, so that a file says only what differs. \`postern config check --config <file>\` names
+everything that is wrong with a file; \`postern config print\` shows what is in force, and from where.
 
 - A \`POSTERN_…\` variable goes before the file. It is named after the option's path: \`cache.ttl_ms\` is
   \`POSTERN_CACHE_TTL_MS\`. A list of texts is written \`a,b\`; other lists and mappings are YAML in one
