@@ -19,7 +19,7 @@ describe("postern bundle", () => {
     application: "billing",
     state: "failed",
     stage: "manifest",
-    error: "no roots",
+    error: `no roots in ${"a".repeat(60)}`,
     lastAttemptAtMs: 1_800_000_000_000,
   };
 
@@ -37,13 +37,19 @@ describe("postern bundle", () => {
   it("lists what was refused and why, with status 1", async () => {
     const socket = await serveControl(
       {},
-      { list: () => [active, failed], remove: async () => false },
+      { list: () => [failed, active], remove: async () => false },
     );
     const { status, stdout } = await run(socket, ["bundle", "list"]);
     expect(status).toBe(1);
-    expect(stdout).toMatch(/^billing +refused at manifest: no roots$/m);
+    expect(stdout.split("\n")).toEqual([
+      "APPLICATION  STATE   REVISION  DIGEST        ACTIVE SINCE          LAST ATTEMPT",
+      "billing      failed  -         -             -                     2027-01-15T08:00:00Z",
+      `  refused at manifest: no roots in ${"a".repeat(60)}`,
+      "platform     active  abc       0123456789ab  2027-01-15T08:00:00Z  2027-01-15T08:00:00Z",
+      "",
+    ]);
     const json = await run(socket, ["bundle", "list", "--json"]);
-    expect(JSON.parse(json.stdout)).toEqual([active, failed]);
+    expect(JSON.parse(json.stdout)).toEqual([failed, active]);
   });
 
   it("removes one, and says which it doesn't know", async () => {

@@ -69,13 +69,19 @@ async function list(context: CommandContext, options: ServerOptions): Promise<vo
   const statuses = JSON.parse(body.toString()) as readonly BundleStatus[];
   const text = options.json
     ? `${JSON.stringify(statuses, undefined, 2)}\n`
-    : renderTable([HEAD, ...statuses.map(row), ...statuses.flatMap(errorRow)]);
+    : renderStatuses(statuses);
   writeText(context.io.stdout, text);
   const isClean = statuses.every((status) => status.error === undefined);
   context.finish(isClean ? exitStatus.ok : exitStatus.negative);
 }
 
 const HEAD = ["APPLICATION", "STATE", "REVISION", "DIGEST", "ACTIVE SINCE", "LAST ATTEMPT"];
+
+/** A table, each error on a line of its own below its row: they are long, and columns are not. */
+function renderStatuses(statuses: readonly BundleStatus[]): string {
+  const [head = "", ...rows] = renderTable([HEAD, ...statuses.map(row)]).split(/(?<=\n)/);
+  return head + rows.map((line, index) => line + errorLine(statuses[index]!)).join("");
+}
 
 function row(status: BundleStatus): string[] {
   return [
@@ -88,8 +94,8 @@ function row(status: BundleStatus): string[] {
   ];
 }
 
-function errorRow({ application, stage, error }: BundleStatus): string[][] {
-  return error === undefined ? [] : [[application, `refused at ${stage}: ${error}`]];
+function errorLine({ stage, error }: BundleStatus): string {
+  return error === undefined ? "" : renderTable([["", `refused at ${stage}: ${error}`]]);
 }
 
 function instant(ms: number | undefined): string {

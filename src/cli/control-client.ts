@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
 import { MiB } from "../base/sizes.ts";
 import { CliError } from "./cli-error.ts";
@@ -57,8 +58,16 @@ async function collect(response: IncomingMessage): Promise<Buffer> {
 
 function unreachable(socketPath: string, error: NodeJS.ErrnoException): CliError {
   switch (error.code) {
-    case "ENOENT":
     case "ECONNREFUSED":
+    case "ENOTSOCK":
+    case "ENOENT":
+    case "ENOTDIR":
+      if (isOtherThanSocket(socketPath)) {
+        return new CliError(
+          `${socketPath} is not a socket; name the server's with --socket`,
+          error,
+        );
+      }
       return new CliError(
         `no server is running at ${socketPath}; start one with "npm start" or ` +
           '"postern serve --config <file>", or name its socket with --socket',
@@ -70,6 +79,12 @@ function unreachable(socketPath: string, error: NodeJS.ErrnoException): CliError
     default:
       return new CliError(`no answer from the server at ${socketPath}: ${error.message}`, error);
   }
+}
+
+/** Connecting to a file is refused as connecting to the socket of a process that is gone. */
+function isOtherThanSocket(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found !== undefined && !found.isSocket();
 }
 
 /** The server's own text (`{code, message, field}`), or the status if it gave none. */

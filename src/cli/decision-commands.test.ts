@@ -1,4 +1,6 @@
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { answering, serveControl, socketPath } from "../../test/support/fake-control-server.ts";
 import { type CliRun, runPostern } from "../../test/support/run-postern.ts";
@@ -26,6 +28,17 @@ describe("postern check", () => {
       'postern: no server is running at /nowhere/control.sock; start one with "npm start" or ' +
         '"postern serve --config <file>", or name its socket with --socket\n',
     );
+  });
+
+  it("says that a path leads to no socket, or to nothing", async () => {
+    const path = join(dirname(socketPath()), "file");
+    writeFileSync(path, "");
+    expect(await run(path, ["check", "a", "b:c"])).toMatchObject({
+      status: 2,
+      stderr: `postern: ${path} is not a socket; name the server's with --socket\n`,
+    });
+    const nowhere = await run(`${path}/control.sock`, ["check", "a", "b:c"]);
+    expect(nowhere.stderr).toMatch(/^postern: no server is running at /);
   });
 
   it("passes on what the server refuses, with status 2", async () => {
@@ -76,6 +89,16 @@ describe("postern check", () => {
       stdout: "deny   missing:admin:configure  platform@r1  generation 1\n",
       stderr: "",
     });
+  });
+
+  it("hints at services where nobody of the name is known as a user", async () => {
+    const { handler: Check } = answering(checking, { reason: "unknown_subject" });
+    const socket = await serveControl({ Check });
+    const hint = /^ {7}hint {2}of a service account, ask with --subject-type service$/m;
+    expect((await run(socket, ["check", "a", "b:c"])).stdout).toMatch(hint);
+    const asService = ["check", "a", "b:c", "--subject-type", "service"];
+    expect((await run(socket, asService)).stdout).not.toMatch("hint");
+    expect((await run(socket, ["check", "a", "b:c", "--json"])).stdout).not.toMatch("hint");
   });
 
   it("prints an allow with what grants it and what it obliges to, and ends with 0", async () => {
@@ -163,7 +186,9 @@ describe("postern mfa", () => {
   it.each([
     [{ required: true }, 1, "required  mfa_required  evidence no older than 900 s\n"],
     [{ required: true, satisfied: true }, 0, "satisfied  mfa_required  evidence no older than "],
-    [{ required: false, satisfied: true }, 0, "not required  mfa_required\n"],
+    [{ reason: "permission:a:b" }, 0, "not required  permission:a:b\n"],
+    [{ reason: "policy:allow" }, 0, "not required  policy:allow\n"],
+    [{ reason: "restriction:ip" }, 0, "not required  (denied: restriction:ip)\n"],
   ])("answers %j with status %i", async (answer, status, text) => {
     const { handler: MfaRequired } = answering(
       { request: MfaRequiredRequestSchema, answer: MfaRequiredResponseSchema },

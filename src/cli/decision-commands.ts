@@ -71,7 +71,7 @@ async function check(
   });
   print(context, options, {
     json: () => toJson(CheckResponseSchema, answer),
-    text: () => renderDecision(answer),
+    text: () => renderDecision(answer, request.subject?.type ?? ""),
   });
   context.finish(answer.allowed === true ? exitStatus.ok : exitStatus.negative);
 }

@@ -11,9 +11,11 @@ import type {
 import { renderTable } from "./terminal.ts";
 
 const ARROW = " → ";
+/** How the reasons of an allow begin; all others are those of a deny. */
+const ALLOWING = /^(permission|policy):/;
 
-/** The answer to `check` as lines for people. */
-export function renderDecision(answer: CheckResponse): string {
+/** The answer to `check`, about a subject of a type, as lines for people. */
+export function renderDecision(answer: CheckResponse, subjectType: string): string {
   const word = answer.allowed === true ? "allow" : "deny ";
   const policy = `${answer.application}@${answer.revision}`;
   const first = [word, answer.reason, policy, `generation ${answer.generation}`];
@@ -24,13 +26,19 @@ export function renderDecision(answer: CheckResponse): string {
   for (const { type, properties } of answer.obligations) {
     details.push(["     ", "obligation", type, JSON.stringify(properties ?? {})]);
   }
+  if (answer.reason === "unknown_subject" && subjectType !== "service") {
+    details.push(["     ", "hint", "of a service account, ask with --subject-type service"]);
+  }
   return renderTable([first]) + renderTable(details);
 }
 
 /** The answer to `mfa` as a line for people. */
 export function renderMfa(answer: MfaRequiredResponse): string {
   const limit = `evidence no older than ${answer.maxAgeSeconds} s`;
-  return renderTable([[mfaWord(answer), answer.reason, ...(answer.required ? [limit] : [])]]);
+  if (answer.required) return renderTable([[mfaWord(answer), answer.reason, limit]]);
+  // "Not required" alone could be read as "allowed without".
+  const isAllowed = ALLOWING.test(answer.reason);
+  return renderTable([[mfaWord(answer), isAllowed ? answer.reason : `(denied: ${answer.reason})`]]);
 }
 
 /** Whether MFA stands between the subject and an allow. */
