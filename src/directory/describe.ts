@@ -8,12 +8,12 @@ interface Customisable<R> {
   readonly isCustomised: boolean;
 }
 
-/** The plan's line for a role; `undefined` if only its origin changes. */
+/** The plan's line for a role that differs, be it only by whose it is. */
 export function describeRole(
   application: string,
   from: Customisable<RoleRecord> | undefined,
   to: Customisable<RoleRecord>,
-): PlanItem | undefined {
+): PlanItem {
   const old = from?.record;
   const { record } = to;
   const details = [
@@ -37,12 +37,12 @@ export function describeRole(
   return item({ application, kind: "role", name: record.name }, { from, to, details });
 }
 
-/** The plan's line for a group mapping; `undefined` if only its origin changes. */
+/** The plan's line for a group mapping that differs, be it only by whose it is. */
 export function describeMapping(
   application: string,
   from: Customisable<MappingRecord> | undefined,
   to: Customisable<MappingRecord>,
-): PlanItem | undefined {
+): PlanItem {
   const details = [
     ...listChange("roles", from?.record.roles, to.record.roles),
     ...listChange("permissions", from?.record.permissions, to.record.permissions),
@@ -117,10 +117,11 @@ function item<R>(
     readonly to: Customisable<R>;
     readonly details: readonly string[];
   },
-): PlanItem | undefined {
+): PlanItem {
   const { from, to, details } = change;
   if (from === undefined) return { action: "add", ...about, subject: undefined, details };
-  if (details.length === 0) return undefined;
+  // Without details the entry says the same and is somebody else's, which counts too: a manual role
+  // goes to a group on the operator's word only.
   const isReset = from.isCustomised && to.isSystem && !to.isCustomised;
   return { action: isReset ? "reset" : "change", ...about, subject: undefined, details };
 }

@@ -66,8 +66,7 @@ async function saveRoles(
     const known = current.roles.get(name);
     if (known !== undefined) roleIds.set(name, known.id);
     if (known !== undefined && isSame(known, role)) continue;
-    const item = describeRole(application, known, role);
-    if (item !== undefined) items.push(item);
+    items.push(describeRole(application, known, role));
     roleIds.set(name, await writeRole(transaction, application, { known, role }));
     changed.push(role);
   }
@@ -133,8 +132,7 @@ async function saveMappings(
   for (const [group, mapping] of desired.mappings) {
     const known = current.mappings.get(group);
     if (known !== undefined && isSame(known, mapping)) continue;
-    const item = describeMapping(application, known, mapping);
-    if (item !== undefined) items.push(item);
+    items.push(describeMapping(application, known, mapping));
     await writeMapping(transaction, application, { known, mapping });
   }
   for (const [group, { id }] of current.mappings) {
