@@ -78,7 +78,13 @@ async function start(
 
   const permissionSets = createPermissionSets({
     source: directory,
-    cache: createMemoryCache({ clock, meter, options: config.cache, random: Math.random }),
+    cache: createMemoryCache({
+      clock,
+      meter,
+      options: config.cache,
+      random: Math.random,
+      announcedUpToMs: directory.announcedUpToMs,
+    }),
     clock,
     meter,
     options: config.cache,

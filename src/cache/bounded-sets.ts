@@ -4,7 +4,8 @@ import type { PermissionSet } from "../decision/permission-set.ts";
 export interface BoundedSet {
   readonly set: PermissionSet;
   readonly bytes: number;
-  readonly agedAtMonotonicMs: number;
+  readonly ttlMs: number;
+  agedAtMonotonicMs: number;
   /** Asked for since it was put or last spared. */
   isUsed: boolean;
   /** Not to be served any more; there only to be known again when the same is read. */

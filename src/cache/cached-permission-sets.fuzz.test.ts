@@ -42,7 +42,13 @@ async function play(steps: readonly Step[]): Promise<string[]> {
 
   const options = { fillsMax: 2, waitersMax: 50, fillTimeoutMs: 2_000 };
   const limits = { entriesMax: 1, bytesMax: 2 ** 20, ttlMs: 5_000, negativeTtlMs: 1_000 };
-  const cache = createMemoryCache({ clock, meter: silentMeter, random: () => 0, options: limits });
+  const cache = createMemoryCache({
+    clock,
+    meter: silentMeter,
+    random: () => 0,
+    announcedUpToMs: () => Number.NEGATIVE_INFINITY,
+    options: limits,
+  });
   const source = {
     resolve(_application: string, subjectId: string) {
       const read = { subjectId, generation: undefined, ...Promise.withResolvers<PermissionSet>() };

@@ -29,7 +29,13 @@ function setUp(limits: Limits = {}) {
   };
   const options = { fillsMax: 8, waitersMax: 100, fillTimeoutMs: 2_000, ...limits };
   const bounds = { entriesMax: 100, bytesMax: 2 ** 20, ttlMs: 5_000, negativeTtlMs: 1_000 };
-  const cache = createMemoryCache({ clock, meter: silentMeter, random: () => 0, options: bounds });
+  const cache = createMemoryCache({
+    clock,
+    meter: silentMeter,
+    random: () => 0,
+    announcedUpToMs: () => Number.NEGATIVE_INFINITY,
+    options: bounds,
+  });
   const gauges: Record<string, number> = {};
   const meter: Meter = {
     ...silentMeter,

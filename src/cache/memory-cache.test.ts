@@ -9,11 +9,25 @@ import { approximateSetBytes } from "./set-size.ts";
 
 const roomy = { entriesMax: 100, bytesMax: 2 ** 20, ttlMs: 5_000, negativeTtlMs: 1_000 };
 
-function cacheWith(says: Partial<typeof roomy> & { readonly random?: () => number } = {}) {
+interface Says extends Partial<typeof roomy> {
+  readonly random?: () => number;
+  readonly announcedUpToMs?: () => number;
+}
+
+/** Where nobody knows of changes. */
+const never = (): number => Number.NEGATIVE_INFINITY;
+
+function cacheWith(says: Says = {}) {
   const clock = manualClock();
-  const { random = () => 0, ...limits } = says;
+  const { random = () => 0, announcedUpToMs = never, ...limits } = says;
   const options = { ...roomy, ...limits };
-  const cache = createMemoryCache({ clock, meter: silentMeter, random, options });
+  const cache = createMemoryCache({
+    clock,
+    meter: silentMeter,
+    random,
+    announcedUpToMs,
+    options,
+  });
   const put = (set: PermissionSet) => cache.put(set, clock.monotonicMs());
   return { clock, cache: { ...cache, put } };
 }
@@ -23,12 +37,69 @@ describeSetCache("createMemoryCache()", ({ clock, ttlMs, negativeTtlMs }) =>
     clock,
     meter: silentMeter,
     random: () => 0,
+    announcedUpToMs: never,
     options: { ...roomy, ttlMs, negativeTtlMs },
   }),
 );
 
 describe("createMemoryCache()", () => {
   const key = (subjectId: string) => ({ application: "platform", subjectId });
+
+  describe("where announcements are known to be complete", () => {
+    const sound = () => {
+      let upToMs = 0;
+      const made = cacheWith({ announcedUpToMs: () => upToMs });
+      return {
+        ...made,
+        confirm: () => {
+          upToMs = made.clock.monotonicMs();
+        },
+      };
+    };
+
+    it("serves a set for as long as they are", () => {
+      const { cache, clock, confirm } = sound();
+      cache.put(cacheableSet({ subjectId: "a" }));
+      for (let round = 0; round < 10; round += 1) {
+        clock.advance(4_000);
+        confirm();
+        expect(cache.get(key("a"))).toMatchObject({ generation: 1 });
+      }
+    });
+
+    it("ages it a time to live after they have stopped, and not before", () => {
+      const { cache, clock, confirm } = sound();
+      cache.put(cacheableSet({ subjectId: "a" }));
+      clock.advance(20_000);
+      confirm();
+      clock.advance(roomy.ttlMs - 1);
+      expect(cache.get(key("a"))).toMatchObject({ generation: 1 });
+      clock.advance(1);
+      expect(cache.get(key("a"))).toBe("aged");
+      confirm();
+      expect(cache.get(key("a"))).toBe("absent");
+    });
+
+    it("lets a set go whose time is up, and a subject that does not exist", () => {
+      const { cache, clock, confirm } = sound();
+      cache.put(cacheableSet({ subjectId: "a", validUntilMs: clock.wallMs() + 10_000 }));
+      cache.put(cacheableSet({ subjectId: "b", status: "unknown" }));
+      clock.advance(4_000);
+      confirm();
+      expect(cache.get(key("b"))).toBe("aged");
+      clock.advance(6_000);
+      confirm();
+      expect(cache.get(key("a"))).toBe("expired");
+    });
+
+    it("still forgets what a change touches", () => {
+      const { cache, confirm } = sound();
+      cache.put(cacheableSet({ subjectId: "a" }));
+      cache.invalidate({ generation: 2, subjects: ["a"] });
+      confirm();
+      expect(cache.get(key("a"))).toBe("absent");
+    });
+  });
 
   it("evicts the oldest set that was not used since, beyond its entries", () => {
     const { cache } = cacheWith({ entriesMax: 2 });

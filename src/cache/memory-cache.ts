@@ -30,6 +30,12 @@ export interface MemoryCacheDeps {
    * read together again, and none outlives the published bound.
    */
   readonly random: () => number;
+  /**
+   * The instant (`Clock.monotonicMs`) up to which every committed change is known to have been
+   * announced. A set that no announcement touched was true then, and lives on from there: where the
+   * channel is sound nothing is read again, and where it is silent the time to live bounds all.
+   */
+  readonly announcedUpToMs: () => number;
 }
 
 /** Makes an empty memory tier, bounded in entries and in bytes. */
@@ -42,6 +48,17 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
   const applications = new Set<string>();
   let announced = 0;
 
+  /** Lets a set live on from where it was last known to be true; gives when it is aged then. */
+  function renew(found: BoundedSet): number {
+    // Whoever does not exist is not worth memory for longer than a moment.
+    if (found.set.status === "unknown") return found.agedAtMonotonicMs;
+    found.agedAtMonotonicMs = Math.max(
+      found.agedAtMonotonicMs,
+      deps.announcedUpToMs() + found.ttlMs,
+    );
+    return found.agedAtMonotonicMs;
+  }
+
   function report(): void {
     meters.entries.set(sets.size);
     meters.bytes.set(sets.bytes);
@@ -52,7 +69,8 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
       const key = encodeKey(query);
       const found = sets.get(key);
       if (found === undefined || found.isRetired) return "absent";
-      if (clock.monotonicMs() >= found.agedAtMonotonicMs) {
+      const nowMs = clock.monotonicMs();
+      if (nowMs >= found.agedAtMonotonicMs && nowMs >= renew(found)) {
         found.isRetired = true;
         return "aged";
       }
@@ -99,12 +117,14 @@ function boundedSet(
   readAtMonotonicMs: number,
   { options, random }: MemoryCacheDeps,
 ): BoundedSet {
-  const ttlMs =
+  const ttlMaxMs =
     set.status === "unknown" ? Math.min(options.ttlMs, options.negativeTtlMs) : options.ttlMs;
+  const ttlMs = ttlMaxMs * (1 - TTL_SPREAD * random());
   return {
     set,
     bytes: approximateSetBytes(set),
-    agedAtMonotonicMs: readAtMonotonicMs + ttlMs * (1 - TTL_SPREAD * random()),
+    ttlMs,
+    agedAtMonotonicMs: readAtMonotonicMs + ttlMs,
     isUsed: false,
     isRetired: false,
   };

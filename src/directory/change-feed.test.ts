@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { manualClock } from "../../test/support/manual-clock.ts";
 import { silentLogger } from "../base/logger.ts";
 import { PdpError } from "../decision/error.ts";
 import { createChangeFeed } from "./change-feed.ts";
@@ -15,12 +16,14 @@ function scriptedFeed() {
     read: () => new Promise((resolve, reject) => reads.push({ resolve, reject })),
   } as unknown as Store;
   const reports: boolean[] = [];
+  const clock = manualClock();
   let tick: () => void = () => {};
   let isStopped = false;
   const feed = createChangeFeed({
     store,
     generation: 1,
     pollIntervalMs: 200,
+    clock,
     repeat: (run) => {
       tick = run;
       return () => {
@@ -31,7 +34,7 @@ function scriptedFeed() {
     report: (isReadable) => reports.push(isReadable),
   });
   const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-  return { feed, reads, reports, tick: () => tick(), settled, isStopped: () => isStopped };
+  return { feed, clock, reads, reports, tick: () => tick(), settled, isStopped: () => isStopped };
 }
 
 describe("createChangeFeed()", () => {
@@ -62,6 +65,37 @@ describe("createChangeFeed()", () => {
       await settled();
     }
     expect(reports).toEqual([false, true]);
+  });
+
+  it("knows up to when all is announced, and stands still while it can't look", async () => {
+    const { feed, clock, reads, tick, settled } = scriptedFeed();
+    expect(feed.announcedUpToMs()).toBe(Number.NEGATIVE_INFINITY);
+    tick();
+    const lookedAtMs = clock.monotonicMs();
+    clock.advance(50);
+    reads[0]!.resolve([]);
+    await settled();
+    expect(feed.announcedUpToMs()).toBe(lookedAtMs);
+    clock.advance(200);
+    tick();
+    reads[1]!.reject(new PdpError("unavailable", "gone"));
+    await settled();
+    expect(feed.announcedUpToMs()).toBe(lookedAtMs);
+  });
+
+  it("vouches for nothing any more once a listener has failed to take a change", async () => {
+    const { feed, clock, reads, tick, settled } = scriptedFeed();
+    feed.watch(() => {
+      throw new Error("no");
+    });
+    tick();
+    reads[0]!.resolve([{ generation: 2, subjects: "all" }]);
+    await settled();
+    clock.advance(200);
+    tick();
+    reads[1]!.resolve([]);
+    await settled();
+    expect(feed.announcedUpToMs()).toBe(Number.NEGATIVE_INFINITY);
   });
 
   it("looks no second time while a look is under way", () => {

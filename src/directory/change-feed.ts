@@ -1,3 +1,4 @@
+import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { readChanges } from "./commit.ts";
 import type { DirectoryChange } from "./directory.ts";
@@ -8,6 +9,8 @@ export interface ChangeFeed {
   watch(listener: (change: DirectoryChange) => void): () => void;
   /** Looks now, and resolves when everything committed before the call is announced. */
   poll(): Promise<void>;
+  /** The instant (`Clock.monotonicMs`) up to which everything committed has been announced. */
+  announcedUpToMs(): number;
   close(): void;
 }
 
@@ -29,6 +32,7 @@ export function createChangeFeed(deps: {
   readonly store: Store;
   readonly generation: number;
   readonly pollIntervalMs: number;
+  readonly clock: Pick<Clock, "monotonicMs">;
   readonly repeat: Repeat;
   readonly logger: Logger;
   /** Told when looking begins to fail, and when it succeeds again. */
@@ -40,12 +44,17 @@ export function createChangeFeed(deps: {
   let runningMs = 0;
   let isClosed = false;
   let isReadable = true;
+  let hasLostOne = false;
+  let announcedUpToMs = Number.NEGATIVE_INFINITY;
 
   const look = async (): Promise<void> => {
+    const lookedAtMs = deps.clock.monotonicMs();
     try {
       const changes = await deps.store.read((transaction) => readChanges(transaction, announced));
       if (isClosed) return;
       for (const change of changes) announce(change);
+      // Somebody has missed a change for good: from here on only the time to live bounds it.
+      if (!hasLostOne) announcedUpToMs = lookedAtMs;
       setReadable(true);
     } catch (error) {
       if (!isClosed) fail(error);
@@ -62,7 +71,7 @@ export function createChangeFeed(deps: {
   };
   const announce = (change: DirectoryChange): void => {
     announced = change.generation;
-    tellAll(listeners, change, deps.logger);
+    if (!tellAll(listeners, change, deps.logger)) hasLostOne = true;
   };
   const start = (): Promise<void> => {
     runningMs = 0;
@@ -92,6 +101,7 @@ export function createChangeFeed(deps: {
       await running;
       await (running ?? start());
     },
+    announcedUpToMs: () => announcedUpToMs,
     close() {
       isClosed = true;
       stop();
@@ -99,17 +109,21 @@ export function createChangeFeed(deps: {
   };
 }
 
+/** Gives whether all have taken it. */
 function tellAll(
   listeners: ReadonlySet<(change: DirectoryChange) => void>,
   change: DirectoryChange,
   logger: Logger,
-): void {
+): boolean {
+  let hasReachedAll = true;
   for (const listener of [...listeners]) {
     try {
       listener(change);
     } catch (error) {
       // One listener's fault must not keep a revocation from the others.
+      hasReachedAll = false;
       logger.error({ error }, "A listener failed to take a directory change.");
     }
   }
+  return hasReachedAll;
 }

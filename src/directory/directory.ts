@@ -54,6 +54,11 @@ export interface Directory extends PermissionSetSource {
    * The function it gives ends that.
    */
   watch(listener: (change: DirectoryChange) => void): () => void;
+  /**
+   * The instant (`Clock.monotonicMs`) up to which every committed change has been announced to all
+   * who watch; stands still while the directory can't be read.
+   */
+  announcedUpToMs(): number;
   /** Ends the worker and closes the database; what is in flight fails with `unavailable`. */
   close(): Promise<void>;
 }

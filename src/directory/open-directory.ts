@@ -50,6 +50,7 @@ export async function openDirectory(deps: DirectoryDeps): Promise<Directory> {
       store,
       generation,
       pollIntervalMs: options.pollIntervalMs,
+      clock: deps.clock,
       repeat: deps.repeat ?? repeatWithTimer,
       logger,
       report: (isReadable) => report(deps.health, isReadable),
@@ -99,6 +100,7 @@ function createDirectory(deps: DirectoryDeps, parts: Parts): Directory {
     isEmpty: () => store.read(hasNoSubjects),
     show: () => store.read((transaction) => readDirectoryFile(transaction, definitions.keys())),
     watch: (listener) => feed.watch(listener),
+    announcedUpToMs: feed.announcedUpToMs,
     async close() {
       feed.close();
       await store.close();

@@ -59,7 +59,12 @@ export async function openGoldenWorld(golden: GoldenCase): Promise<GoldenWorld> 
     const { catalogues } = directory;
     const cacheOptions = Create(cacheOptionsSchema);
     const parts = { clock, meter: silentMeter, logger: silentLogger };
-    const cache = createMemoryCache({ ...parts, random: () => 0, options: cacheOptions });
+    const cache = createMemoryCache({
+      ...parts,
+      random: () => 0,
+      announcedUpToMs: directory.announcedUpToMs,
+      options: cacheOptions,
+    });
     const pipeline = createPipeline({
       ...parts,
       policies: await activatePolicies({ golden, options, catalogues, clock }),
