@@ -7,6 +7,7 @@ import type { PrometheusMeter } from "./meter.ts";
 import type { TelemetryOptions } from "./options.ts";
 
 const CONNECTIONS_MAX = 64;
+const HEADERS_MAX = 64;
 const REQUEST_TIMEOUT_MS = 5_000;
 
 /** What the diagnostics port needs. */
@@ -36,7 +37,7 @@ export function createDiagnosticsServer(deps: DiagnosticsDeps): DiagnosticsServe
     },
   );
   server.maxConnections = CONNECTIONS_MAX;
-  server.maxHeadersCount = CONNECTIONS_MAX;
+  server.maxHeadersCount = HEADERS_MAX;
   return {
     listen: () => listen(server, deps),
     close: async () => {
