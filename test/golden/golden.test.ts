@@ -10,40 +10,61 @@ import {
   encodeCheck,
   encodeMfaRequired,
 } from "./check-json.ts";
-import { type Answer, type CaseRequest, caseNames, readCase } from "./golden-case.ts";
+import {
+  type Answer,
+  type CaseRequest,
+  caseNames,
+  type ExpectedError,
+  readCase,
+} from "./golden-case.ts";
 import { type GoldenWorld, openGoldenWorld } from "./golden-world.ts";
-import { type GrpcDoor, openGrpcDoor } from "./grpc-door.ts";
+import { errorFromGrpc, type GrpcDoor, openGrpcDoor } from "./grpc-door.ts";
 import { runCase } from "./run-case.ts";
 
-const checkMethod = "/postern.v1.DecisionService/Check";
+const methods = ["Check", "CheckBatch", "MfaRequired"].map(
+  (method) => `/postern.v1.DecisionService/${method}`,
+);
+
+/** A way to the methods, and how it tells of errors. */
+interface Door {
+  readonly name: string;
+  call(method: string, bytes: Uint8Array): Promise<Uint8Array>;
+  errorOf(error: unknown): ExpectedError;
+}
 
 let world: GoldenWorld | undefined;
 let grpc: GrpcDoor;
 
 beforeAll(async () => {
   // One port for all cases; behind it stands the world of the case that is running.
-  const check: UnaryHandler = (bytes, call) => world!.handlers.get(checkMethod)!(bytes, call);
-  grpc = await openGrpcDoor(new Map([[checkMethod, check]]));
+  const relay =
+    (method: string): UnaryHandler =>
+    (bytes, call) =>
+      world!.handlers.get(method)!(bytes, call);
+  grpc = await openGrpcDoor(new Map(methods.map((method) => [method, relay(method)])));
 });
 
 afterEach(() => world?.close());
 
 afterAll(() => grpc.close());
 
-/** Calls a method without any transport. */
-async function call(method: string, bytes: Uint8Array): Promise<Uint8Array> {
-  return world!.handlers.get(`/postern.v1.DecisionService/${method}`)!(bytes, callFrom());
-}
-
-async function askInProcess(request: CaseRequest): Promise<Answer> {
-  try {
-    return decodeCheck(await call("Check", encodeCheck(request)));
-  } catch (error) {
-    const { kind, field = "", message, cause } = toPdpError(error);
-    expect(message, String(cause)).not.toBe("internal error");
-    return { error: { code: kind.toUpperCase().replaceAll("-", "_"), field } };
-  }
-}
+const doors: readonly Door[] = [
+  {
+    name: "in process",
+    call: async (method, bytes) =>
+      world!.handlers.get(`/postern.v1.DecisionService/${method}`)!(bytes, callFrom()),
+    errorOf: (error) => {
+      const { kind, field = "", message, cause } = toPdpError(error);
+      expect(message, String(cause)).not.toBe("internal error");
+      return { error: { code: kind.toUpperCase().replaceAll("-", "_"), field } };
+    },
+  },
+  {
+    name: "gRPC",
+    call: (method, bytes) => grpc.call(method, bytes),
+    errorOf: errorFromGrpc,
+  },
+];
 
 /** Everything of an answer that is the same whoever gives it. */
 function withoutId(answer: Answer): Record<string, unknown> {
@@ -51,20 +72,29 @@ function withoutId(answer: Answer): Record<string, unknown> {
   return rest;
 }
 
-/** Through every door and by every method, which are only other ways to the same answer. */
-async function askEverywhere(request: CaseRequest): Promise<Answer> {
-  const answer = await askInProcess(request);
+/** By every method, which are only other ways to the same answer. */
+async function askThrough({ name, call, errorOf }: Door, request: CaseRequest): Promise<Answer> {
+  let answer: Answer;
+  try {
+    answer = decodeCheck(await call("Check", encodeCheck(request)));
+  } catch (error) {
+    return errorOf(error);
+  }
   const same = withoutId(answer);
-  expect(withoutId(await grpc.ask(request)), "gRPC").toEqual(same);
-  if ("error" in answer) return answer;
-
   const batch = decodeBatch(await call("CheckBatch", encodeBatch(request)));
-  expect(withoutId(batch), "CheckBatch").toEqual(same);
+  expect(withoutId(batch), `CheckBatch, ${name}`).toEqual(same);
 
   const mfa = decodeMfaRequired(await call("MfaRequired", encodeMfaRequired(request)));
-  expect(mfa.required && !mfa.satisfied, "MfaRequired").toBe(same["mfa_required"]);
-  if (mfa.satisfied) expect(same["allowed"], "MfaRequired").toBe(true);
+  expect(mfa.required && !mfa.satisfied, `MfaRequired, ${name}`).toBe(same["mfa_required"]);
+  if (mfa.satisfied) expect(same["allowed"], `MfaRequired, ${name}`).toBe(true);
   return answer;
+}
+
+/** Through every door. */
+async function askEverywhere(request: CaseRequest): Promise<Answer> {
+  const [first, ...others] = await Promise.all(doors.map((door) => askThrough(door, request)));
+  for (const other of others) expect(withoutId(other), "gRPC").toEqual(withoutId(first!));
+  return first!;
 }
 
 describe("golden cases, in process and through gRPC", () => {

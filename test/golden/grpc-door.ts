@@ -10,13 +10,12 @@ import { BadRequestSchema } from "../../src/grpc/gen/google/rpc/error_details_pb
 import { StatusSchema } from "../../src/grpc/gen/google/rpc/status_pb.js";
 import { createGrpcServer } from "../../src/grpc/grpc-server.ts";
 import { grpcOptionsSchema } from "../../src/grpc/options.ts";
-import { decodeCheck, encodeCheck } from "./check-json.ts";
 import type { ExpectedError } from "./golden-case.ts";
-import type { Ask } from "./run-case.ts";
 
 /** A real port and a stock client of it. */
 export interface GrpcDoor {
-  readonly ask: Ask;
+  /** Calls a method by its name; rejects with the client's own error. */
+  call(method: string, request: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -32,13 +31,16 @@ export async function openGrpcDoor(handlers: UnaryHandlers): Promise<GrpcDoor> {
   server.setServing(true);
   const client = new Client(server.addresses[0]!, credentials.createInsecure());
   return {
-    ask: async (request) => {
-      try {
-        return decodeCheck(await callCheck(client, encodeCheck(request)));
-      } catch (error) {
-        return errorAnswer(error as ServiceError);
-      }
-    },
+    call: (method, request) =>
+      new Promise((resolve, reject) => {
+        client.makeUnaryRequest(
+          `/postern.v1.DecisionService/${method}`,
+          (bytes: Buffer) => bytes,
+          (bytes: Buffer) => bytes,
+          Buffer.from(request),
+          (error, response) => (error === null ? resolve(response!) : reject(error)),
+        );
+      }),
     close: async () => {
       client.close();
       await server.drain(1_000);
@@ -46,21 +48,9 @@ export async function openGrpcDoor(handlers: UnaryHandlers): Promise<GrpcDoor> {
   };
 }
 
-function callCheck(client: Client, request: Uint8Array): Promise<Uint8Array> {
-  const bytes = (buffer: Buffer): Buffer => buffer;
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(
-      "/postern.v1.DecisionService/Check",
-      bytes,
-      bytes,
-      Buffer.from(request),
-      (error, response) => (error === null ? resolve(response!) : reject(error)),
-    );
-  });
-}
-
 /** The code's name and the field that the status details name. */
-function errorAnswer(error: ServiceError): ExpectedError {
+export function errorFromGrpc(failure: unknown): ExpectedError {
+  const error = failure as ServiceError;
   const [details] = error.metadata.get("grpc-status-details-bin");
   const packed = details === undefined ? [] : fromBinary(StatusSchema, details as Buffer).details;
   const fault = packed.map((any) => anyUnpack(any, BadRequestSchema)).find(Boolean);
