@@ -3,16 +3,26 @@
 //   node test/run.ts [vitest arguments]
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
+import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
+import { opaVersionOn } from "./support/opa-version.ts";
 
-const OPA = "github.com/open-policy-agent/opa@v1.22.2";
+const OPA_VERSION = "1.22.2";
+const OPA = `github.com/open-policy-agent/opa@v${OPA_VERSION}`;
 
 const root = join(import.meta.dirname, "..");
 const toolsBin = join(root, "node_modules", ".cache", "tools");
 const environment = {
   ...process.env,
-  // The project's own Node and tools come first, whatever the machine has.
-  PATH: [join(root, "node_modules", ".bin"), toolsBin, process.env["PATH"]].join(delimiter),
+  // The project's own Node and tools come first, whatever the machine has; where Go's installers
+  // put it, and where it puts its tools, comes last, since shells are seldom told.
+  PATH: [
+    join(root, "node_modules", ".bin"),
+    toolsBin,
+    process.env["PATH"],
+    "/usr/local/go/bin",
+    join(homedir(), "go", "bin"),
+  ].join(delimiter),
 };
 
 let failures = 0;
@@ -39,17 +49,24 @@ function step(name: string, command: string, args: readonly string[]): void {
   if (name !== "tests") process.stdout.write(`== ${name}: ${how} in ${seconds} s\n`);
 }
 
-/** The real compiler is the oracle of half the tests: without it the run fails, it doesn't skip. */
+/**
+ * The real compiler is the oracle of half the tests: without it the run fails, it doesn't skip.
+ * Another version would be another oracle.
+ */
 function installOpa(): void {
-  if (onPath("opa")) return;
+  const version = opaVersionOn(environment.PATH);
+  if (version === OPA_VERSION) return;
+  const found = version === undefined ? "" : ` (there is ${version})`;
   if (!onPath("go")) {
     process.stderr.write(
-      `The tests need the OPA compiler. Install Go 1.26 or newer (this run then builds OPA itself), ` +
-        `or put opa 1.22.2 on the PATH: go install ${OPA}\n`,
+      `The tests need the OPA compiler, version ${OPA_VERSION}${found}. Install Go 1.26 or newer, ` +
+        `with which this run builds it, or put opa ${OPA_VERSION} on the PATH.\n`,
     );
     process.exit(2);
   }
-  process.stdout.write("== tools: building opa with Go, once (about two minutes) …\n");
+  process.stdout.write(
+    `== tools: building opa ${OPA_VERSION}${found} with Go, once (about two minutes) …\n`,
+  );
   mkdirSync(toolsBin, { recursive: true });
   const { status } = spawnSync("go", ["install", OPA], {
     cwd: root,

@@ -54,7 +54,20 @@ describe("buildBundle()", () => {
 
   it("says how to install opa where it is missing", async () => {
     vi.stubEnv("PATH", folder);
-    await expect(build({ "a.rego": module })).rejects.toEqual(refusal("go install"));
+    const built = build({ "a.rego": module }, { toolsFolder: folder });
+    await expect(built).rejects.toEqual(
+      refusal("`npm test` builds it there; or install it with `go"),
+    );
+  });
+
+  it("takes the opa of the checkout's tools where none is on the PATH", async () => {
+    vi.stubEnv("PATH", folder);
+    const toolsFolder = join(folder, "tools");
+    await mkdir(toolsFolder);
+    const script = '#!/bin/sh\necho "asked to $1"; exit 1\n';
+    await writeFile(join(toolsFolder, "opa"), script, { mode: 0o755 });
+    const built = build({ "a.rego": module }, { toolsFolder });
+    await expect(built).rejects.toEqual(refusal("opa build refuses it:\nasked to build"));
   });
 
   it("refuses to choose between packages that decide", async () => {

@@ -25,6 +25,8 @@ export interface BundleBuild {
   readonly revision?: string | undefined;
   /** The Rego is in OPA's v0 language. */
   readonly isV0?: boolean | undefined;
+  /** Where `opa` is looked for after the PATH; where a checkout's tests put it unless given. */
+  readonly toolsFolder?: string | undefined;
 }
 
 /** What was built. */
@@ -43,6 +45,11 @@ export class BundleBuildError extends Error {
   }
 }
 
+const TOOLS_FOLDER = join(import.meta.dirname, "../../node_modules/.cache/tools");
+const NO_OPA =
+  "opa is neither on the PATH nor among the tools of this checkout. `npm test` builds it there; or " +
+  "install it with `go install github.com/open-policy-agent/opa@v1.22.2`, which puts it into " +
+  "~/go/bin, or from openpolicyagent.org";
 const REVISION_DIGITS = 12;
 const TEST_SUFFIX = "_test.rego";
 const SOURCE_PATTERNS = ["**/*.rego", "**/data.{json,yaml,yml}", ".manifest", casesFile];
@@ -139,23 +146,27 @@ function digestOf(sources: ReadonlyMap<string, Buffer>, entrypoint: string): str
   return hash.digest("hex").slice(0, REVISION_DIGITS);
 }
 
-function runOpa(build: BundleBuild, args: readonly string[]): Promise<void> {
-  const child = spawn("opa", args, { cwd: build.source, stdio: ["ignore", "pipe", "pipe"] });
+async function runOpa(build: BundleBuild, args: readonly string[]): Promise<void> {
+  for (const command of ["opa", join(build.toolsFolder ?? TOOLS_FOLDER, "opa")]) {
+    if (await runIfThere(command, build.source, args)) return;
+  }
+  throw new BundleBuildError(NO_OPA);
+}
+
+/** Gives `false` if there is no such command. */
+function runIfThere(command: string, source: string, args: readonly string[]): Promise<boolean> {
+  const child = spawn(command, args, { cwd: source, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text) => (output += text));
   child.stderr.setEncoding("utf8").on("data", (text) => (output += text));
   return new Promise((done, fail) => {
-    child.on("error", (error) => {
-      const isAbsent = (error as NodeJS.ErrnoException).code === "ENOENT";
-      const text = isAbsent
-        ? "opa is not on the PATH; install it with " +
-          "`go install github.com/open-policy-agent/opa@v1.22.2`, or from openpolicyagent.org"
-        : `opa can't be started: ${error.message}`;
-      fail(new BundleBuildError(text, error));
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") done(false);
+      else fail(new BundleBuildError(`opa can't be started: ${error.message}`, error));
     });
     child.on("close", (status) => {
-      if (status === 0) done();
-      else fail(new BundleBuildError(`${build.source}: opa build refuses it:\n${output.trim()}`));
+      if (status === 0) done(true);
+      else fail(new BundleBuildError(`${source}: opa build refuses it:\n${output.trim()}`));
     });
   });
 }
