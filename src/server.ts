@@ -7,7 +7,7 @@ import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/logger.ts";
 import { createUuidV7 } from "./base/uuid-v7.ts";
 import { type Bundles, createBundles } from "./bundle/bundles.ts";
-import { createPermissionSets } from "./cache/cached-permission-sets.ts";
+import { type CachedPermissionSets, createPermissionSets } from "./cache/cached-permission-sets.ts";
 import { createMemoryCache } from "./cache/memory-cache.ts";
 import type { Config } from "./config/config.ts";
 import type { Directory } from "./directory/directory.ts";
@@ -76,19 +76,7 @@ async function start(
   stops.push(() => bundles.close());
   await bundles.start();
 
-  const permissionSets = createPermissionSets({
-    source: directory,
-    cache: createMemoryCache({
-      clock,
-      meter,
-      options: config.cache,
-      random: Math.random,
-      announcedUpToMs: directory.announcedUpToMs,
-    }),
-    clock,
-    meter,
-    options: config.cache,
-  });
+  const permissionSets = createServingPermissionSets(parts, directory);
   stops.push(directory.watch(permissionSets.invalidate));
 
   const pipeline = createPipeline({
@@ -154,6 +142,17 @@ function openServingDirectory(parts: Parts): Promise<Directory> {
     unknownSubjects: (application) =>
       applicationOptions(config.pipeline, application).unknownSubjects,
   });
+}
+
+function createServingPermissionSets(
+  { config, clock, meter }: Parts,
+  directory: Directory,
+): CachedPermissionSets {
+  const options = config.cache;
+  const { announcedUpToMs } = directory;
+  const random = Math.random;
+  const cache = createMemoryCache({ clock, meter, options, random, announcedUpToMs });
+  return createPermissionSets({ source: directory, cache, clock, meter, options });
 }
 
 function createServingBundles(parts: Parts, directory: Directory): Bundles {

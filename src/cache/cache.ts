@@ -31,7 +31,9 @@ export interface SetChange {
  * A remembered set may be served only if:
  * - it was stored under the same application and subject, byte for byte;
  * - no change announced since it was resolved touches its subject;
- * - its time to live has not passed on the monotonic clock since its read began;
+ * - its time to live has not passed on the monotonic clock since it was last known to be true:
+ *   when its read began, or, as far as a tier hears of that, when a look at the directory's
+ *   changes began, all of which were then announced;
  * - `validUntilMs` has not passed on the wall clock.
  */
 export interface SetCache {
@@ -39,8 +41,8 @@ export interface SetCache {
   /**
    * Remembers a set under its own application and subject. Does nothing if the set is older than
    * the newest change announced so far, or than the set it would replace: it may have been read
-   * before that change, and would survive the invalidation it should have fallen to. Its time to
-   * live counts from the beginning of its read, the last instant at which it is known to be true.
+   * before that change, and would survive the invalidation it should have fallen to. Its read
+   * began at `readAtMonotonicMs`, the last instant at which it is known by that to be true.
    *
    * Gives the set to go on with: the former one if the two don't differ, also if its time to live
    * has passed, so that what others have made of it and know by its identity need not be made anew.

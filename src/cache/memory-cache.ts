@@ -48,17 +48,6 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
   const applications = new Set<string>();
   let announced = 0;
 
-  /** Lets a set live on from where it was last known to be true; gives when it is aged then. */
-  function renew(found: BoundedSet): number {
-    // Whoever does not exist is not worth memory for longer than a moment.
-    if (found.set.status === "unknown") return found.agedAtMonotonicMs;
-    found.agedAtMonotonicMs = Math.max(
-      found.agedAtMonotonicMs,
-      deps.announcedUpToMs() + found.ttlMs,
-    );
-    return found.agedAtMonotonicMs;
-  }
-
   function report(): void {
     meters.entries.set(sets.size);
     meters.bytes.set(sets.bytes);
@@ -70,7 +59,7 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
       const found = sets.get(key);
       if (found === undefined || found.isRetired) return "absent";
       const nowMs = clock.monotonicMs();
-      if (nowMs >= found.agedAtMonotonicMs && nowMs >= renew(found)) {
+      if (nowMs >= found.agedAtMonotonicMs && nowMs >= renew(found, deps.announcedUpToMs())) {
         found.isRetired = true;
         return "aged";
       }
@@ -110,6 +99,14 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
     entries: () => sets.size,
     bytes: () => sets.bytes,
   };
+}
+
+/** Lets a set live on from where it was last known to be true; gives when it is aged then. */
+function renew(found: BoundedSet, knownAtMonotonicMs: number): number {
+  // Whoever does not exist is not worth memory for longer than a moment.
+  if (found.set.status === "unknown") return found.agedAtMonotonicMs;
+  found.agedAtMonotonicMs = Math.max(found.agedAtMonotonicMs, knownAtMonotonicMs + found.ttlMs);
+  return found.agedAtMonotonicMs;
 }
 
 function boundedSet(

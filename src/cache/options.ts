@@ -22,14 +22,16 @@ export const cacheOptionsSchema = Type.Object(
       minimum: 0,
       maximum: 300_000,
       default: 5_000,
-      description: "Milliseconds a set is served without being read again; up to a fifth less.",
-      reason: "The published staleness bound for a change that nobody announces.",
+      description:
+        "Milliseconds a set is served after the last look at the directory's changes; " +
+        "up to a fifth less.",
+      reason: "The published staleness bound while the directory can't be looked at.",
     }),
     negativeTtlMs: Type.Integer({
       minimum: 0,
       maximum: 2_000,
       default: 2_000,
-      description: "The same for a subject the directory does not know.",
+      description: "The same for a subject the directory does not know, after it was read.",
       reason: "A person who was just created should not wait; a flood of unknown ids should.",
     }),
     fillsMax: Type.Integer({

@@ -27,9 +27,10 @@ export const repeatWithTimer: Repeat = (run, intervalMs) => {
 /** A look that takes longer leaves a revocation unannounced for longer than it may be. */
 const LOOK_MAX_MS = 1_000;
 
-/** Starts a feed of what is committed after `generation`. */
-export function createChangeFeed(deps: {
+/** What a feed is made of. */
+export interface ChangeFeedDeps {
   readonly store: Store;
+  /** What is committed after it is announced. */
   readonly generation: number;
   readonly pollIntervalMs: number;
   readonly clock: Pick<Clock, "monotonicMs">;
@@ -37,14 +38,16 @@ export function createChangeFeed(deps: {
   readonly logger: Logger;
   /** Told when looking begins to fail, and when it succeeds again. */
   readonly report: (isReadable: boolean) => void;
-}): ChangeFeed {
-  const listeners = new Set<(change: DirectoryChange) => void>();
+}
+
+/** Starts a feed. */
+export function createChangeFeed(deps: ChangeFeedDeps): ChangeFeed {
+  const audience = createAudience(deps.logger);
   let announced = deps.generation;
   let running: Promise<void> | undefined;
   let runningMs = 0;
   let isClosed = false;
   let isReadable = true;
-  let hasLostOne = false;
   let announcedUpToMs = Number.NEGATIVE_INFINITY;
 
   const look = async (): Promise<void> => {
@@ -53,8 +56,8 @@ export function createChangeFeed(deps: {
       const changes = await deps.store.read((transaction) => readChanges(transaction, announced));
       if (isClosed) return;
       for (const change of changes) announce(change);
-      // Somebody has missed a change for good: from here on only the time to live bounds it.
-      if (!hasLostOne) announcedUpToMs = lookedAtMs;
+      // Who has missed a change has missed it for good: only the time to live bounds what follows.
+      if (!audience.hasMissedOne()) announcedUpToMs = lookedAtMs;
       setReadable(true);
     } catch (error) {
       if (!isClosed) fail(error);
@@ -71,7 +74,7 @@ export function createChangeFeed(deps: {
   };
   const announce = (change: DirectoryChange): void => {
     announced = change.generation;
-    if (!tellAll(listeners, change, deps.logger)) hasLostOne = true;
+    audience.tell(change);
   };
   const start = (): Promise<void> => {
     runningMs = 0;
@@ -90,12 +93,7 @@ export function createChangeFeed(deps: {
   }, deps.pollIntervalMs);
 
   return {
-    watch(listener) {
-      listeners.add(listener);
-      return () => {
-        listeners.delete(listener);
-      };
-    },
+    watch: audience.join,
     async poll() {
       // A look that is under way may have read before the commit.
       await running;
@@ -109,21 +107,34 @@ export function createChangeFeed(deps: {
   };
 }
 
-/** Gives whether all have taken it. */
-function tellAll(
-  listeners: ReadonlySet<(change: DirectoryChange) => void>,
-  change: DirectoryChange,
-  logger: Logger,
-): boolean {
-  let hasReachedAll = true;
-  for (const listener of [...listeners]) {
-    try {
-      listener(change);
-    } catch (error) {
-      // One listener's fault must not keep a revocation from the others.
-      hasReachedAll = false;
-      logger.error({ error }, "A listener failed to take a directory change.");
-    }
-  }
-  return hasReachedAll;
+interface Audience {
+  join(listener: (change: DirectoryChange) => void): () => void;
+  tell(change: DirectoryChange): void;
+  /** Somebody failed to take a change. */
+  hasMissedOne(): boolean;
+}
+
+function createAudience(logger: Logger): Audience {
+  const listeners = new Set<(change: DirectoryChange) => void>();
+  let hasMissedOne = false;
+  return {
+    join(listener) {
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+      };
+    },
+    tell(change) {
+      for (const listener of [...listeners]) {
+        try {
+          listener(change);
+        } catch (error) {
+          // One listener's fault must not keep a revocation from the others.
+          hasMissedOne = true;
+          logger.error({ error }, "A listener failed to take a directory change.");
+        }
+      }
+    },
+    hasMissedOne: () => hasMissedOne,
+  };
 }
