@@ -128,6 +128,11 @@ const refused: readonly [what: string, yaml: string, ...problems: string[]][] = 
     'p.yaml:4: pipeline.applications.platform.zone: "Mars/Base" is not known; expected an IANA',
   ],
   [
+    "a zone inside the business hours, beside which it belongs",
+    "pipeline:\n  applications:\n    a:\n      business_hours:\n        zone: UTC\n",
+    'p.yaml:5:9: pipeline.applications.a.business_hours: there is no option "zone" here; it belongs ',
+  ],
+  [
     "business hours that end before they begin",
     "pipeline: { applications: { a: { business_hours: { from: '17:00', to: '09:00' } } } }",
     'p.yaml:1: pipeline.applications.a.business_hours.to: "09:00" is not later than',

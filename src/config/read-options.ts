@@ -42,6 +42,8 @@ interface Place {
   /** Where to point if there is nothing to point at. */
   readonly at: string;
   readonly source: Source | undefined;
+  /** Keys of the mapping around this one. */
+  readonly outerKeys?: readonly string[];
 }
 
 class OptionsReader {
@@ -80,7 +82,9 @@ class OptionsReader {
     if (given === undefined) return undefined;
     const names = new Map(Object.keys(properties).map((name) => [snakeCase(name), name]));
     for (const [key, { keyPlace }] of given.members) {
-      if (given.form === "file" && !names.has(key)) this.#unknownKey(key, keyPlace, names.keys());
+      if (given.form === "file" && !names.has(key)) {
+        this.#unknownKey(key, keyPlace, names.keys());
+      }
     }
     const value: Record<string, unknown> = Object.create(null);
     for (const [key, name] of names) {
@@ -92,7 +96,7 @@ class OptionsReader {
         if (isOptional(schema, name) && found.source === undefined && !this.#isOverridden(path)) {
           continue;
         }
-        value[name] = this.read(property, found);
+        value[name] = this.read(property, { ...found, outerKeys: [...names.keys()] });
       } else if (!isOptional(schema, name)) this.#wrong(found, "is required", property);
     }
     return value;
@@ -217,8 +221,9 @@ class OptionsReader {
   #unknownKey(key: string, keyPlace: Place, keys: Iterable<string>): void {
     const known = [...keys];
     const near = nearest(key, known);
-    const hint =
-      near === undefined ? `expected one of ${known.join(", ")}` : `did you mean ${near}?`;
+    const isOneUp = keyPlace.outerKeys?.includes(key) === true;
+    const alternative = isOneUp ? "it belongs one level up" : `expected one of ${known.join(", ")}`;
+    const hint = near === undefined ? alternative : `did you mean ${near}?`;
     this.#wrong(keyPlace, `there is no option ${show(key)} here; ${hint}`);
   }
 
