@@ -549,7 +549,8 @@ export declare type GetPermissionSetResponse = Message<"postern.v1.GetPermission
   application: string;
 
   /**
-   * `active`, `unknown` (no such subject) or `disabled`.
+   * `active` or `disabled`; `unknown` for a subject that the directory lacks, in an application that
+   * gives such subjects its default roles. In all others it is NOT_FOUND.
    *
    * @generated from field: string status = 2;
    */
