@@ -17,7 +17,12 @@ export interface Touched {
   readonly models: Iterable<string>;
 }
 
-/** Takes the next generation for what the transaction did. Its last step before the commit. */
+/**
+ * Takes the next generation for what the transaction did. Its last step before the commit.
+ *
+ * Caches live on these: every change of a permission set takes one, and they are committed in their
+ * order (the row stays locked until the commit), so that who has seen one has seen those before it.
+ */
 export async function takeGeneration(
   transaction: TableTransaction,
   touched: Touched,
