@@ -7,7 +7,8 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 const listenProperties = {
   listen: Type.Array(Type.String({ minLength: 1, maxLength: 300 }), {
     description:
-      "Addresses to listen on: `127.0.0.1:9191`, `[::1]:9191`, or `unix:/run/postern.sock`.",
+      "Addresses to listen on: `127.0.0.1:9191`, `[::1]:9191`, or `unix:/run/postern.sock`, in a " +
+      "folder that exists.",
     default: ["127.0.0.1:9191"],
     minItems: 1,
     maxItems: 16,
