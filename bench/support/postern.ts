@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type BenchServer, startServer } from "./processes.ts";
 
 const root = join(import.meta.dirname, "../..");
-const main = join(root, "src/main.ts");
+const launcher = join(root, "bin/postern.js");
 
 /** Postern under test, in a folder of its own that goes with it. */
 export interface BenchPostern extends BenchServer {
@@ -32,7 +32,7 @@ export async function startPostern(setup: PosternSetup): Promise<BenchPostern> {
     name: "postern",
     port: setup.port,
     command: process.execPath,
-    args: [main, "serve", "--config", file("config.yaml")],
+    args: [launcher, "serve", "--config", file("config.yaml")],
   });
   return {
     ...server,
@@ -57,7 +57,7 @@ function configuration(setup: PosternSetup, file: (name: string) => string): str
 }
 
 function run(args: readonly string[]): void {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [launcher, ...args], {
     encoding: "utf8",
     cwd: root,
   });

@@ -17,12 +17,18 @@ function checkout(main: string): string {
   return join(root, "bin/postern.js");
 }
 
-function launch(main: string, args: readonly string[] = []): ChildProcess {
-  const stdio = ["ignore", "pipe", "inherit"] as const;
-  return spawn(process.execPath, [checkout(main), ...args], { stdio: [...stdio] });
-}
+/** How a Node without `process.execve` is made of one that has it. */
+const withoutExecve = ["--import", "data:text/javascript,delete process.execve"];
 
-describe("bin/postern.js", () => {
+describe.each([
+  { how: "becoming the program", flags: [] },
+  { how: "with the program as its child", flags: withoutExecve },
+])("bin/postern.js, $how", ({ flags }) => {
+  function launch(main: string, args: readonly string[] = []): ChildProcess {
+    const stdio = ["ignore", "pipe", "inherit"] as const;
+    return spawn(process.execPath, [...flags, checkout(main), ...args], { stdio: [...stdio] });
+  }
+
   it("passes arguments, output and the exit status on", async () => {
     const child = launch("console.log(process.argv.slice(2).join()); process.exitCode = 7", [
       "a b",
@@ -56,8 +62,22 @@ describe("bin/postern.js", () => {
     expect(await once(child, "close")).toEqual([3, null]);
   });
 
+  it("bounds the heap of a server, and of nothing else", async () => {
+    const heapLimit = async (...args: string[]) => {
+      const main =
+        'import { getHeapStatistics } from "node:v8"; console.log(getHeapStatistics().heap_size_limit)';
+      const child = launch(main, args);
+      const [text] = await once(child.stdout!, "data");
+      await once(child, "close");
+      return Number(text);
+    };
+    expect(await heapLimit("serve")).toBeLessThan(700 * 2 ** 20);
+    expect(await heapLimit("check")).toBeGreaterThan(700 * 2 ** 20);
+  });
+
   it("tells what ended the program as a shell would", async () => {
     const child = launch('process.kill(process.pid, "SIGKILL"); setInterval(() => {}, 1_000)');
-    expect(await once(child, "close")).toEqual([137, null]);
+    const [status, signal] = await once(child, "close");
+    expect(status ?? signal).toBe(flags.length === 0 ? "SIGKILL" : 137);
   });
 });
