@@ -2,32 +2,39 @@ import { randomFillSync } from "node:crypto";
 import type { Clock } from "./clock.ts";
 
 const POOL_BYTES = 4096;
-const RANDOM_BYTES = 10;
-
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
-  byte.toString(16).padStart(2, "0"),
+/** 74 random bits are needed; 19 hexadecimal digits have 76, of which the variant takes two. */
+const RANDOM_DIGITS = 19;
+/** The variant is `10`, and the two bits after it are random: 8, 9, a or b. */
+const VARIANTS: Readonly<Record<string, string>> = Object.fromEntries(
+  [..."0123456789abcdef"].map((digit, value) => [digit, "89ab"[value & 3]!]),
 );
 
 /**
  * Makes a generator of UUIDv7 (RFC 9562 §5.7): 48 bits of `clock.wallMs`, then 74 random bits.
- * Random bytes are drawn 4 KiB at a time: one system call per 409 ids instead of one per id.
+ * Random bytes are drawn and written as digits 4 KiB at a time, for 431 ids at once.
  */
 export function createUuidV7(clock: Clock): () => string {
-  const pool = new Uint8Array(POOL_BYTES);
-  let offset = POOL_BYTES;
+  const pool = Buffer.alloc(POOL_BYTES);
+  let digits = "";
+  let offset = 0;
+  let stampedMs = Number.NaN;
+  let stamp = "";
   return () => {
-    if (offset + RANDOM_BYTES > POOL_BYTES) {
-      randomFillSync(pool);
+    if (offset + RANDOM_DIGITS > digits.length) {
+      digits = randomFillSync(pool).toString("hex");
       offset = 0;
     }
-    const hex = (index: number): string => HEX[pool[offset + index]!]!;
-    const time = clock.wallMs().toString(16).padStart(12, "0");
-    const version = HEX[(pool[offset]! & 0x0f) | 0x70]!;
-    const variant = HEX[(pool[offset + 2]! & 0x3f) | 0x80]!;
-    const id =
-      `${time.slice(0, 8)}-${time.slice(8)}-${version}${hex(1)}-${variant}${hex(3)}-` +
-      `${hex(4)}${hex(5)}${hex(6)}${hex(7)}${hex(8)}${hex(9)}`;
-    offset += RANDOM_BYTES;
-    return id;
+    const nowMs = clock.wallMs();
+    if (nowMs !== stampedMs) {
+      const time = nowMs.toString(16).padStart(12, "0");
+      stampedMs = nowMs;
+      stamp = `${time.slice(0, 8)}-${time.slice(8)}-7`;
+    }
+    const start = offset;
+    offset += RANDOM_DIGITS;
+    const first = digits.slice(start, start + 3);
+    const variant = VARIANTS[digits[start + 3]!]!;
+    const second = digits.slice(start + 4, start + 7);
+    return `${stamp}${first}-${variant}${second}-${digits.slice(start + 7, offset)}`;
   };
 }

@@ -29,7 +29,8 @@ export function disagreements(
 ): Disagreement[] {
   const answers = evaluateWithOpa(calls);
   return calls.flatMap((call, index) => {
-    const opa = answers[index]!;
+    const opa = answers[index];
+    if (opa === undefined) return [];
     const ours = evaluateOurs(family, call);
     return opa === ours ? [] : [{ call: `${call.name}${formatTerm(call.args)}`, opa, ours }];
   });
@@ -44,8 +45,22 @@ function evaluateOurs(family: BuiltinFamily, call: BuiltinCall): string {
   }
 }
 
-/** Text of each call's value by topdown, `undefined` where an error made it undefined. */
-function evaluateWithOpa(calls: readonly BuiltinCall[]): string[] {
+/**
+ * Text of each call's value by topdown, `undefined` where an error made it undefined. Of a call on
+ * which OPA itself panics there is nothing to learn: it is found by halving, and left out.
+ */
+function evaluateWithOpa(calls: readonly BuiltinCall[]): (string | undefined)[] {
+  try {
+    return evaluateAllWithOpa(calls);
+  } catch (error) {
+    if (!String(error).includes("panic: ")) throw error;
+    if (calls.length === 1) return [undefined];
+    const half = calls.length >> 1;
+    return [...evaluateWithOpa(calls.slice(0, half)), ...evaluateWithOpa(calls.slice(half))];
+  }
+}
+
+function evaluateAllWithOpa(calls: readonly BuiltinCall[]): string[] {
   const answers = opaEval({ "oracle.rego": oracleModule(calls) }, "data.oracle.out") as Record<
     string,
     string
