@@ -13,8 +13,11 @@ import { ValueType } from "./value-layout.ts";
  * names, and 8 for each value.
  */
 export const INPUT_BYTES_MAX = 256 * KiB;
-/** Deepest input. */
-export const INPUT_DEPTH_MAX = 64;
+/**
+ * Deepest input: the 64 levels that a caller's JSON may have, below the three of
+ * `input.request.subject.properties` and one to spare.
+ */
+export const INPUT_DEPTH_MAX = 68;
 /** Room for the largest input: an empty object takes eleven times the bytes it counts for. */
 export const INPUT_ROOM_MAX = 12 * INPUT_BYTES_MAX;
 /** Room for what every input is built of. */

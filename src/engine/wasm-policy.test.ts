@@ -87,11 +87,13 @@ describe("evaluate(): the input gate", () => {
     expectRefused('{"x":"\\ud800"}', /lone surrogate/);
   });
 
-  it("refuses what is nested deeper than 64", () => {
+  it("refuses what is nested deeper than 68", () => {
     const nested = (depth: number): string => `${"[".repeat(depth)}1${"]".repeat(depth)}`;
     expect(echo(nested(64))).toMatchObject({ kind: "value" });
-    expectRefused(nested(65), /deeper than 64/);
-    expectRefused(nested(10_000), /deeper than 64|not JSON/);
+    // Deep enough to be taken, and too deep to be given back as a result.
+    expect(echo(nested(68))).toMatchObject({ kind: "failed", why: "result" });
+    expectRefused(nested(69), /deeper than 68/);
+    expectRefused(nested(10_000), /deeper than 68|not JSON/);
   });
 
   it("refuses what is larger than 256 KiB", () => {
