@@ -13,8 +13,8 @@ export interface Position {
 export interface Problems {
   /** The field at `path` is wrong; `message` says what is expected. */
   add(path: FieldPath, message: string): void;
-  /** The text at `position` is wrong. */
-  addAt(position: Position, message: string): void;
+  /** The text at `position` is wrong; `path` is its field, where it belongs to one. */
+  addAt(position: Position, message: string, path?: FieldPath): void;
   /** The field is odd but allowed. */
   warn(path: FieldPath, message: string): void;
   readonly warnings: readonly string[];
@@ -38,13 +38,17 @@ export function createProblems(name: string, positionOf: (path: FieldPath) => Po
     count += 1;
     if (lines.length < LINES_MAX) lines.push(line());
   };
+  const addField = (path: FieldPath, message: string, position: () => Position): void => {
+    firstField ??= fieldName(path);
+    addLine(() => `${at(position())}: ${fieldName(path)}: ${message}`);
+  };
   return {
     add(path, message) {
-      firstField ??= fieldName(path);
-      addLine(() => `${at(positionOf(path))}: ${fieldName(path)}: ${message}`);
+      addField(path, message, () => positionOf(path));
     },
-    addAt(position, message) {
-      addLine(() => `${at(position)}: ${message}`);
+    addAt(position, message, path) {
+      if (path === undefined) addLine(() => `${at(position)}: ${message}`);
+      else addField(path, message, () => position);
     },
     warn(path, message) {
       if (warnings.length < LINES_MAX) {
