@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { type BigIntStats, constants } from "node:fs";
+import type { BigIntStats } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { notRegularFile, regularFileFlags } from "../base/regular-file.ts";
 import { MiB } from "../base/sizes.ts";
 import { BundleRefused } from "./bundle-refused.ts";
 
@@ -14,8 +15,6 @@ export interface FileContent {
 }
 
 const CHUNK_BYTES = MiB;
-// Opening a FIFO would otherwise wait for a writer, and the scan of the folder with it.
-const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** Tells one state of a file from another; a write, a rename or a swap changes it. */
 export function sampleOf(stats: BigIntStats): string {
@@ -30,10 +29,10 @@ export async function readWholeFile(
   path: string,
   bytesMax: number,
 ): Promise<FileContent | undefined> {
-  const handle = await open(path, OPEN_FLAGS);
+  const handle = await open(path, regularFileFlags);
   try {
     const before = await handle.stat({ bigint: true });
-    if (!before.isFile()) throw new BundleRefused("read", "it is not a regular file");
+    if (!before.isFile()) throw new BundleRefused("read", `it ${notRegularFile}`);
     if (before.size > BigInt(bytesMax)) {
       throw new BundleRefused("read", `it is larger than ${bytesMax} bytes (compressed_bytes_max)`);
     }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -91,7 +92,7 @@ const refused: readonly [what: string, yaml: string, ...problems: string[]][] = 
   ["a key that is no text", "cache: { 5: 5 }", "p.yaml:1:10: cache: 5 is not valid as a key;"],
   ["a key twice", "cache: {}\ncache: {}\n", 'p.yaml:2:1: the key "cache" is given twice'],
   ["what is not YAML", "cache: {\n", "p.yaml:2:1: "],
-  ["a second document", "cache: {}\n---\ncache: {}\n", "p.yaml:2:1: "],
+  ["a second document", "cache: {}\n---\ncache: {}\n", "p.yaml:2:1: is a second document; "],
   [
     "names that objects have anyway",
     "__proto__: {}\nconstructor: {}",
@@ -156,6 +157,15 @@ describe("loadConfig()", () => {
     expect(() => loadConfig({ file, env: {} })).toThrow("expected at most 262144");
     writeFileSync(file, Buffer.from([0x23, 0xff, 0x0a]));
     expect(() => loadConfig({ file, env: {} })).toThrow("it is not UTF-8");
+  });
+
+  it("refuses a FIFO that nobody writes to, a device and a folder, without waiting", () => {
+    const folder = mkdtempSync(join(tmpdir(), "postern-config-"));
+    const fifo = join(folder, "c.yaml");
+    execFileSync("mkfifo", [fifo]);
+    for (const file of [fifo, "/dev/zero", folder]) {
+      expect(() => loadConfig({ file, env: {} })).toThrow(`${file}: is not a regular file`);
+    }
   });
 
   it("survives a file that is nested without end", () => {

@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from "node:fs";
-import { LineCounter, parseDocument } from "yaml";
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
+import { type ErrorCode, LineCounter, parseDocument } from "yaml";
+import { notRegularFile, regularFileFlags } from "../base/regular-file.ts";
 import { KiB } from "../base/sizes.ts";
 import { type Config, configSchema } from "./config.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
@@ -9,6 +10,11 @@ import { type Origins, readOptions } from "./read-options.ts";
 
 const FILE_BYTES_MAX = 256 * KiB;
 const PROBLEMS_MAX = 50;
+
+/** Instead of the parser's own texts, where those speak of its API. */
+const ownTexts: Partial<Record<ErrorCode, string>> = {
+  MULTIPLE_DOCS: "is a second document; expected one",
+};
 
 /** Where the configuration comes from. */
 export interface ConfigSources {
@@ -49,7 +55,7 @@ export function parseConfig(source: {
     // The parser is recursive, and reports its overflowing stack once per level.
     const isTooDeep = error.message.includes("call stack");
     const [what = ""] = error.message.split(/ at line \d|\n/, 1);
-    const message = isTooDeep ? "is nested too deep" : what;
+    const message = isTooDeep ? "is nested too deep" : (ownTexts[error.code] ?? what);
     return { at: `${fileName}:${line}:${col}`, path: "", message };
   });
   refuseIfAny(syntax);
@@ -75,15 +81,21 @@ export function parseConfig(source: {
 function readConfigFile(file: string): string {
   const refuse = (message: string, cause?: unknown) =>
     new ConfigError([{ at: file, path: "", message }], { cause });
+  let opened: number | undefined;
   try {
-    const { size } = statSync(file);
-    if (size > FILE_BYTES_MAX)
-      throw refuse(`has ${size} bytes; expected at most ${FILE_BYTES_MAX}`);
-    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
+    opened = openSync(file, regularFileFlags);
+    const stats = fstatSync(opened);
+    if (!stats.isFile()) throw refuse(notRegularFile);
+    if (stats.size > FILE_BYTES_MAX) {
+      throw refuse(`has ${stats.size} bytes; expected at most ${FILE_BYTES_MAX}`);
+    }
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(opened));
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     const why = error instanceof TypeError ? "it is not UTF-8" : (error as Error).message;
     throw refuse(`can't read the configuration: ${why}`, error);
+  } finally {
+    if (opened !== undefined) closeSync(opened);
   }
 }
 

@@ -17,7 +17,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 describe("readDirectoryText()", () => {
   it("refuses a FIFO that nobody writes to, without waiting for a writer", async () => {
     execFileSync("mkfifo", [path]);
-    await expect(readDirectoryText(path, 100)).rejects.toThrow(`${path}: expected a file`);
+    await expect(readDirectoryText(path, 100)).rejects.toThrow(`${path}: is not a regular file`);
   });
 
   it("refuses what is too large, not UTF-8 or not there, by the file's name", async () => {

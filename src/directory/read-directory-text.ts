@@ -1,10 +1,7 @@
-import { constants } from "node:fs";
 import { open } from "node:fs/promises";
+import { notRegularFile, regularFileFlags } from "../base/regular-file.ts";
 import { PdpError } from "../decision/error.ts";
 import type { DirectoryText } from "./directory.ts";
-
-// Opening a FIFO would otherwise wait for a writer.
-const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /**
  * Reads a directory or catalogue file. Throws `PdpError` `invalid-argument` if it is too large,
@@ -25,14 +22,14 @@ export async function readDirectoryText(
 async function readBounded(path: string, bytesMax: number): Promise<Uint8Array> {
   let file: Awaited<ReturnType<typeof open>>;
   try {
-    file = await open(path, OPEN_FLAGS);
+    file = await open(path, regularFileFlags);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
     throw new PdpError("invalid-argument", `${path}: can't be read (${code})`, { cause: error });
   }
   try {
     const stat = await file.stat();
-    if (!stat.isFile()) throw new PdpError("invalid-argument", `${path}: expected a file`);
+    if (!stat.isFile()) throw new PdpError("invalid-argument", `${path}: ${notRegularFile}`);
     if (stat.size > bytesMax) {
       const message = `${path}: has ${stat.size} bytes; expected at most ${bytesMax}`;
       throw new PdpError("invalid-argument", message);
