@@ -6,6 +6,12 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: "forks",
-    coverage: { provider: "v8", include: ["src/**/*.ts"], exclude: ["src/grpc/gen/**"] },
+    coverage: {
+      provider: "v8",
+      include: ["src/**/*.ts"],
+      exclude: ["src/grpc/gen/**"],
+      // Files only, so that the summary of the tests stays the last thing on the page.
+      reporter: ["html", "json-summary"],
+    },
   },
 });
