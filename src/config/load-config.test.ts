@@ -93,6 +93,7 @@ const refused: readonly [what: string, yaml: string, ...problems: string[]][] = 
   ["a key twice", "cache: {}\ncache: {}\n", 'p.yaml:2:1: the key "cache" is given twice'],
   ["what is not YAML", "cache: {\n", "p.yaml:2:1: "],
   ["a second document", "cache: {}\n---\ncache: {}\n", "p.yaml:2:1: is a second document; "],
+  ["the rules of YAML 1.1", "# a\n%YAML 1.1\n---\ncache: {}", "p.yaml:2:1: expected YAML 1.2"],
   [
     "names that objects have anyway",
     "__proto__: {}\nconstructor: {}",

@@ -58,6 +58,10 @@ export function parseConfig(source: {
     const message = isTooDeep ? "is nested too deep" : (ownTexts[error.code] ?? what);
     return { at: `${fileName}:${line}:${col}`, path: "", message };
   });
+  if (document.directives?.yaml.version !== "1.2") {
+    const line = text.slice(0, Math.max(0, text.search(/^%YAML/m))).split("\n").length;
+    syntax.push({ at: `${fileName}:${line}:1`, path: "", message: "expected YAML 1.2" });
+  }
   refuseIfAny(syntax);
 
   const environment = readEnvironment(configSchema, env);
