@@ -12,6 +12,7 @@ export default defineConfig({
       exclude: ["src/grpc/gen/**"],
       // Files only, so that the summary of the tests stays the last thing on the page.
       reporter: ["html", "json-summary"],
+      thresholds: { lines: 95, branches: 92, functions: 95 },
     },
   },
 });
