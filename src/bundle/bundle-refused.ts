@@ -1,3 +1,5 @@
+import { quoted as quotedText } from "../base/quoted.ts";
+
 /** At which step a bundle was found unusable; the same words in status, logs and metrics. */
 export type BundleStage =
   /** The file itself: name, size, still changing, unreadable. */
@@ -25,8 +27,7 @@ export class BundleRefused extends Error {
 
 const SHOWN_MAX = 128;
 
-/** A piece of a bundle as an error text may show it: quoted, bounded, no control characters. */
+/** A piece of a bundle as an error text may show it. */
 export function quoted(text: string): string {
-  const shown = text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
-  return JSON.stringify(shown.toWellFormed()).replace(/[\u007f-\u009f\u2028\u2029]/g, "\ufffd");
+  return quotedText(text, SHOWN_MAX);
 }

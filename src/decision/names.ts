@@ -1,3 +1,4 @@
+import { quoted } from "../base/quoted.ts";
 import { PdpError } from "./error.ts";
 
 /** What the names of applications match, as the source of a regular expression. */
@@ -46,13 +47,6 @@ export function patternCovers(pattern: string, resource: string, action: string)
 const SHOWN_MAX = 64;
 
 function invalid(field: string, value: string, expected: string): PdpError {
-  const shown = value.length > SHOWN_MAX ? `${value.slice(0, SHOWN_MAX)}…` : value;
-  const quoted = JSON.stringify(shown.toWellFormed());
-  return new PdpError(
-    "invalid-argument",
-    `${field}: ${quoted} is not valid; expected ${expected}`,
-    {
-      field,
-    },
-  );
+  const message = `${field}: ${quoted(value, SHOWN_MAX)} is not valid; expected ${expected}`;
+  return new PdpError("invalid-argument", message, { field });
 }

@@ -1,3 +1,4 @@
+import { quoted } from "../base/quoted.ts";
 import { PdpError } from "../decision/error.ts";
 
 /** Where in a document: names and indexes from its top. */
@@ -79,7 +80,7 @@ function fieldName(path: FieldPath): string {
 
 /** A value from outside, for a message: quoted, control characters escaped, cut when long. */
 export function quote(value: unknown): string {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "nothing");
-  const shown = text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
-  return typeof value === "string" ? JSON.stringify(shown.toWellFormed()) : shown;
+  if (typeof value === "string") return quoted(value, SHOWN_MAX);
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
 }
