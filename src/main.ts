@@ -7,7 +7,6 @@ import { runCli } from "./cli/cli.ts";
 import type { Config } from "./config/config.ts";
 import type { LoadedConfig } from "./config/load-config.ts";
 import type { Directory } from "./directory/directory.ts";
-import { applicationOptions } from "./pipeline/options.ts";
 
 const EXIT_OK = 0;
 const EXIT_FAILED = 2;
@@ -100,14 +99,12 @@ function firstStopSignal(): Promise<NodeJS.Signals> {
 
 /** For commands, which say themselves what went wrong. */
 async function openForCommand(config: Config): Promise<Directory> {
-  const { openDirectory } = await import("./directory/open-directory.ts");
-  return openDirectory({
-    options: config.directory,
+  const { openConfiguredDirectory } = await import("./configured-directory.ts");
+  return openConfiguredDirectory({
+    config,
     clock: systemClock,
     logger: silentLogger,
     meter: silentMeter,
     health: silentHealth,
-    unknownSubjects: (application) =>
-      applicationOptions(config.pipeline, application).unknownSubjects,
   });
 }

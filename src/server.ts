@@ -10,15 +10,14 @@ import { type Bundles, createBundles } from "./bundle/bundles.ts";
 import { type CachedPermissionSets, createPermissionSets } from "./cache/cached-permission-sets.ts";
 import { createMemoryCache } from "./cache/memory-cache.ts";
 import type { Config } from "./config/config.ts";
+import { openConfiguredDirectory } from "./configured-directory.ts";
 import type { Directory } from "./directory/directory.ts";
 import { loadExamples } from "./directory/load-examples.ts";
-import { openDirectory } from "./directory/open-directory.ts";
 import { loadPolicy } from "./engine/load-policy.ts";
 import { createDecisionService } from "./grpc/decision-service.ts";
 import { createGrpcServer } from "./grpc/grpc-server.ts";
 import { createPipeline } from "./pipeline/create-pipeline.ts";
 import { createHostData } from "./pipeline/host-data.ts";
-import { applicationOptions } from "./pipeline/options.ts";
 import { createPrepareInWorker } from "./start-prepare-worker.ts";
 import { createDiagnosticsServer } from "./telemetry/diagnostics-server.ts";
 import { createHealth, type HealthRegistry } from "./telemetry/health.ts";
@@ -68,7 +67,7 @@ async function start(
   // Probes are answered from the first moment: alive, and not ready.
   const diagnostics = await startDiagnostics(parts, stops);
 
-  const directory = await openServingDirectory(parts);
+  const directory = await openConfiguredDirectory(parts);
   stops.push(() => directory.close());
   await loadExamples(directory, { options: config.directory, logger });
 
@@ -129,19 +128,6 @@ async function startDiagnostics(
   const address = await server.listen();
   stops.push(() => server.close());
   return address;
-}
-
-function openServingDirectory(parts: Parts): Promise<Directory> {
-  const { config, clock, logger, meter, health } = parts;
-  return openDirectory({
-    options: config.directory,
-    clock,
-    logger,
-    meter,
-    health,
-    unknownSubjects: (application) =>
-      applicationOptions(config.pipeline, application).unknownSubjects,
-  });
 }
 
 function createServingPermissionSets(
