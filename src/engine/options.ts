@@ -1,4 +1,4 @@
-import { type Static, Type } from "typebox";
+import { Type } from "typebox";
 import { KiB, MiB } from "../base/sizes.ts";
 
 /** How policies are held in memory. */
@@ -21,6 +21,3 @@ export const engineOptionsSchema = Type.Object(
   },
   { additionalProperties: false, description: "How policies are held in memory." },
 );
-
-/** Options of `engine/`, defaults filled. */
-export type EngineOptions = Static<typeof engineOptionsSchema>;
