@@ -18,20 +18,18 @@ async function pass(
   const { meter, notes } = notingMeter();
   const options = { callsMax: 1, streamsMax: 1 };
   const gate = createCallGate({ clock, logger: silentLogger, meter, options });
-  const peerOf = () => ({ kind: "unix" as const, certificateNames: [] });
   const method = gate.unary(
     "/m",
     (request, context) => {
       clock.advance(250);
       return handler(request, context, call);
     },
-    peerOf,
+    { kind: "unix", certificateNames: [] },
   );
   const call = {
     request: new Uint8Array(),
     cancelled: false,
     getDeadline: () => clock.wallMs() + deadlineMs,
-    getPeer: () => "",
   };
   // The gate uses no more of a call than is here.
   const answer = await new Promise((resolve) =>

@@ -6,7 +6,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import type { Clock } from "../base/clock.ts";
-import { type Deadline, remainingMs } from "../base/deadline.ts";
+import type { Deadline } from "../base/deadline.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Labels, Meter } from "../base/meter.ts";
 import type { Peer, UnaryHandler } from "../base/unary-handler.ts";
@@ -16,11 +16,7 @@ import { grpcStatus } from "./status.ts";
 
 /** What every call passes on its way to a handler: limits, deadline, metrics, error conversion. */
 export interface CallGate {
-  unary(
-    method: string,
-    handler: UnaryHandler,
-    peerOf: PeerOf,
-  ): handleUnaryCall<Uint8Array, Uint8Array>;
+  unary(method: string, handler: UnaryHandler, peer: Peer): handleUnaryCall<Uint8Array, Uint8Array>;
   stream<Call extends StreamingCall>(
     method: string,
     handler: (call: Call) => void,
@@ -31,9 +27,6 @@ export interface CallGate {
 export type StreamingCall =
   | ServerWritableStream<Uint8Array, Uint8Array>
   | ServerDuplexStream<Uint8Array, Uint8Array>;
-
-/** Tells who calls, from the address that the transport gives. */
-export type PeerOf = (address: string) => Peer;
 
 /** What the gate works with. */
 export interface CallGateDeps {
@@ -51,6 +44,8 @@ export function createCallGate(deps: CallGateDeps): CallGate {
   return { unary: createUnaryGate(parts), stream: createStreamGate(parts) };
 }
 
+type Call = ServerUnaryCall<Uint8Array, Uint8Array>;
+
 type GateParts = CallGateDeps & { readonly instruments: Instruments };
 
 function createUnaryGate({ clock, logger, options, instruments }: GateParts): CallGate["unary"] {
@@ -66,7 +61,7 @@ function createUnaryGate({ clock, logger, options, instruments }: GateParts): Ca
     }
   }
 
-  return (method, handler, peerOf) => {
+  return (method, handler, peer) => {
     const done = instruments.forMethod(method);
     return (call, respond) => {
       const startedMs = clock.monotonicMs();
@@ -80,10 +75,10 @@ function createUnaryGate({ clock, logger, options, instruments }: GateParts): Ca
         respond(failure);
       };
       try {
-        const deadline = deadlineOf(call, clock);
-        if (remainingMs(clock, deadline) === 0) throw expired();
+        const deadline = new CallDeadline(call, deadlineMs(call, clock, startedMs));
+        if (deadline.atMonotonicMs <= startedMs) throw expired();
         if (waiting >= options.callsMax) throw tooMany("calls", options.callsMax);
-        const answer = handler(call.request, { peer: peerOf(call.getPeer()), deadline });
+        const answer = handler(call.request, { peer, deadline });
         if (answer instanceof Promise) settle(answer).then(succeed, fail);
         else succeed(answer);
       } catch (error) {
@@ -134,18 +129,18 @@ function pdpErrorOf(error: unknown, method: string, logger: Logger): PdpError {
  * keeps timeouts in 32 bits of milliseconds, so that one of more than 24 days has passed at once:
  * DEADLINE_EXCEEDED where a caller meant for ever.
  */
-function deadlineOf(call: ServerUnaryCall<Uint8Array, Uint8Array>, clock: Clock): Deadline {
+function deadlineMs(call: Call, clock: Clock, nowMonotonicMs: number): number {
   const deadline = call.getDeadline();
-  const wallMs = typeof deadline === "number" ? deadline : deadline.getTime();
-  return new CallDeadline(call, clock.monotonicMs() + wallMs - clock.wallMs());
+  if (deadline === Number.POSITIVE_INFINITY) return deadline;
+  return nowMonotonicMs + Number(deadline) - clock.wallMs();
 }
 
 /** A cancelled call is one whose deadline has passed: nobody waits for its answer. */
 class CallDeadline implements Deadline {
-  readonly #call: { readonly cancelled: boolean };
+  readonly #call: Call;
   readonly #atMonotonicMs: number;
 
-  constructor(call: { readonly cancelled: boolean }, atMonotonicMs: number) {
+  constructor(call: Call, atMonotonicMs: number) {
     this.#call = call;
     this.#atMonotonicMs = atMonotonicMs;
   }

@@ -9,7 +9,7 @@ import { type ListenAddress, parseListenAddress } from "../base/listen-address.t
 import type { Logger } from "../base/logger.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Peer, UnaryHandlers } from "../base/unary-handler.ts";
-import { type CallGate, createCallGate, type PeerOf } from "./call-gate.ts";
+import { type CallGate, createCallGate } from "./call-gate.ts";
 import { createDescriptorIndex } from "./descriptor-index.ts";
 import { file_google_rpc_error_details } from "./gen/google/rpc/error_details_pb.js";
 import { file_google_rpc_status } from "./gen/google/rpc/status_pb.js";
@@ -91,7 +91,7 @@ export async function createGrpcServer(deps: GrpcServerDeps): Promise<GrpcServer
   };
 }
 
-/** One address with a grpc-js server of its own, so that how a call came in is beyond doubt. */
+/** One address that is listened on. */
 interface Door {
   readonly listener: Listener;
   /** Resolves to whether everything ended by itself within `timeoutMs`. */
@@ -114,10 +114,9 @@ async function openDoor(
   },
 ): Promise<Door> {
   const { methods, connections, options, logger } = parts;
-  const server = new GrpcJsServer(transportOptions(options));
-  register(server, methods, address.kind === "unix" ? () => unixPeer : tcpPeerOf);
-  // grpc-js's own listening offers neither modes for unix sockets nor a limit on connections.
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const peers = address.kind === "unix" ? [unixPeer] : [loopbackPeer, networkPeer];
+  const transports = new Map(peers.map((peer) => [peer, createTransport(peer, methods, options)]));
+  const peerOf = address.kind === "unix" ? () => unixPeer : tcpPeerOf;
   const sockets = new Set<Socket>();
   const listener = await listen({
     address,
@@ -130,7 +129,7 @@ async function openDoor(
         sockets.delete(socket);
         connections.closed();
       });
-      injector.injectConnection(socket);
+      transports.get(peerOf(socket))!.take(socket);
     },
     onRefused: connections.refused,
     onFailed: (error) => {
@@ -142,9 +141,23 @@ async function openDoor(
     listener,
     close: (timeoutMs) => {
       listener.close();
-      return shutDown(server, sockets, timeoutMs);
+      return shutDown([...transports.values()], sockets, timeoutMs);
     },
   };
+}
+
+/** A grpc-js server for the connections of one kind of peer: no call has to ask whose it is. */
+interface Transport {
+  readonly server: GrpcJsServer;
+  take(socket: Socket): void;
+}
+
+function createTransport(peer: Peer, methods: Methods, options: GrpcOptions): Transport {
+  const server = new GrpcJsServer(transportOptions(options));
+  register(server, methods, peer);
+  // grpc-js's own listening offers neither modes for unix sockets nor a limit on connections.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  return { server, take: (socket) => injector.injectConnection(socket) };
 }
 
 /**
@@ -152,18 +165,18 @@ async function openDoor(
  * marks sessions as closed when the server is closed, and grpc-js then takes them for ended.
  */
 async function shutDown(
-  server: GrpcJsServer,
+  transports: readonly Transport[],
   sockets: ReadonlySet<Socket>,
   timeoutMs: number,
 ): Promise<boolean> {
-  server.tryShutdown(() => {});
+  for (const { server } of transports) server.tryShutdown(() => {});
   const closed = Promise.all(
     [...sockets].map((socket) => new Promise((resolve) => socket.once("close", resolve))),
   );
   let isCutOff = false;
   const timer = setTimeout(() => {
     isCutOff = true;
-    server.forceShutdown();
+    for (const { server } of transports) server.forceShutdown();
     for (const socket of sockets) socket.destroy();
   }, timeoutMs);
   await closed;
@@ -190,13 +203,13 @@ function transportOptions(options: GrpcOptions): ServerOptions {
   };
 }
 
-function register(server: GrpcJsServer, methods: Methods, peerOf: PeerOf): void {
+function register(server: GrpcJsServer, methods: Methods, peer: Peer): void {
   const { handlers, health, gate } = methods;
   const unary = new Map(handlers)
     .set("/grpc.health.v1.Health/Check", health.check)
     .set("/grpc.health.v1.Health/List", health.list);
   for (const [path, handler] of unary) {
-    server.register(path, gate.unary(path, handler, peerOf), asBuffer, asIs, "unary");
+    server.register(path, gate.unary(path, handler, peer), asBuffer, asIs, "unary");
   }
   const watch = "/grpc.health.v1.Health/Watch";
   server.register(watch, gate.stream(watch, health.watch), asBuffer, asIs, "serverStream");
@@ -216,14 +229,12 @@ const unixPeer: Peer = { kind: "unix", certificateNames: [] };
 const loopbackPeer: Peer = { kind: "loopback", certificateNames: [] };
 const networkPeer: Peer = { kind: "network", certificateNames: [] };
 
-/**
- * Of an address as grpc-js writes it, `<address>:<port>`. An address that can't be told, since the
- * connection is gone already, counts as the network's, which is trusted least.
- */
-export function tcpPeerOf(peer: string): Peer {
-  const address = peer.slice(0, peer.lastIndexOf(":"));
+/** An address that can't be told, since the connection is gone already, is trusted least. */
+export function tcpPeerOf({ remoteAddress = "" }: Pick<Socket, "remoteAddress">): Peer {
   const isLoopback =
-    address.startsWith("127.") || address === "::1" || address.startsWith("::ffff:127.");
+    remoteAddress.startsWith("127.") ||
+    remoteAddress === "::1" ||
+    remoteAddress.startsWith("::ffff:127.");
   return isLoopback ? loopbackPeer : networkPeer;
 }
 
