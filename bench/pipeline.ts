@@ -7,6 +7,7 @@ import { silentLogger } from "../src/base/logger.ts";
 import { silentMeter } from "../src/base/meter.ts";
 import { createUuidV7 } from "../src/base/uuid-v7.ts";
 import type { ActivePolicy } from "../src/bundle/active-policy.ts";
+import { everythingRead } from "../src/bundle/parts-read.ts";
 import type { JsonObject } from "../src/decision/json.ts";
 import type { AccessRequest } from "../src/decision/request.ts";
 import { createPipeline } from "../src/pipeline/create-pipeline.ts";
@@ -33,6 +34,7 @@ const policy = (allow: boolean): ActivePolicy => ({
   entrypoints: { kind: "document", document: 0 },
   catalogue,
   wantsArrays: false,
+  reads: everythingRead,
 });
 
 const developer = roleGrant("developer", ["agent:*"]);

@@ -6,6 +6,7 @@ import type { PreparedPolicy } from "../engine/prepared-policy.ts";
 import type { ActivePolicy } from "./active-policy.ts";
 import { BundleRefused, quoted } from "./bundle-refused.ts";
 import type { BundleOptions } from "./options.ts";
+import { partsRead } from "./parts-read.ts";
 import { asPolicyStage, type PrepareBundle } from "./prepare-bundle.ts";
 import type { FileContent } from "./read-file.ts";
 import { runSelfTest } from "./self-test.ts";
@@ -57,6 +58,7 @@ export function createActivator(deps: ActivatorDeps): ActivateBundle {
       entrypoints: prepared.entrypoints,
       catalogue,
       wantsArrays,
+      reads: partsRead(prepared.metadata.reads?.paths),
     });
   };
 }

@@ -1,5 +1,6 @@
 import type { Catalogue } from "../decision/catalogue.ts";
 import type { Policy } from "../engine/policy.ts";
+import type { PartsRead } from "./parts-read.ts";
 
 /** Which entrypoints answer, and how (`docs/semantics.md`, “Which entrypoint”). */
 export type DecisionEntrypoints =
@@ -25,6 +26,8 @@ export interface ActivePolicy {
   readonly catalogue: Catalogue | undefined;
   /** The policy wants `roles`, `permissions`, `groups` as sorted arrays instead of sets. */
   readonly wantsArrays: boolean;
+  /** What of the input has to be there. */
+  readonly reads: PartsRead;
 }
 
 /** The policies in force. Reading is synchronous and never blocks on an activation. */

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type BundleSources, bundleOptions } from "../../test/support/bundle-files.ts";
 import { type BundleBuild, buildBundle } from "./build-bundle.ts";
+import { moduleDigest } from "./manifest.ts";
 import { readBundle } from "./read-bundle.ts";
 
 let folder: string;
@@ -115,6 +116,26 @@ describe("buildBundle()", () => {
     });
     expect(data.text).toContain("12345678901234567890");
     expect(outlines.map((outline) => outline.package)).toEqual(["authz"]);
+  });
+
+  it("says what the policy reads of its input, and of which module that is true", async () => {
+    const stale = { module: "0".repeat(64), paths: ["stale"] };
+    const manifest = JSON.stringify({ metadata: { postern: { arrays: true, reads: stale } } });
+    const part = await read((await build({ "a.rego": module, ".manifest": manifest })).output);
+    expect(part.manifest.postern).toMatchObject({
+      arrays: true,
+      reads: { module: moduleDigest(part.wasm), paths: ["x"] },
+    });
+    const rego = "package authz\n\ndecision := input\n";
+    const whole = await read((await build({ "a.rego": rego, ".manifest": manifest })).output);
+    expect(whole.manifest.postern).toMatchObject({ arrays: true, reads: undefined });
+  });
+
+  it("finds what all entrypoints read", async () => {
+    const rego = "package a\n\nallow if input.x\n\ndeny if b.c\n\nb.c if input.y.z\n";
+    const { manifest } = await read((await build({ "a.rego": rego })).output);
+    expect(manifest.entrypoints.length).toBeGreaterThan(1);
+    expect(manifest.postern.reads?.paths).toEqual(["x", "y.z"]);
   });
 
   it("puts the cases in", async () => {

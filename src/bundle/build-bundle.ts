@@ -5,10 +5,12 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Create } from "typebox/value";
 import { chooseEntrypoints } from "./choose-entrypoints.ts";
+import { inputReads } from "./input-reads.ts";
 import { writeDurably } from "./last-good.ts";
-import { readManifest } from "./manifest.ts";
+import { moduleDigest, readManifest } from "./manifest.ts";
 import { bundleOptionsSchema } from "./options.ts";
-import { packBundle } from "./pack-bundle.ts";
+import { packBundle, unpackBuilt } from "./pack-bundle.ts";
+import type { BundleFiles } from "./read-archive.ts";
 import { readBundle } from "./read-bundle.ts";
 import { outlineRego, type RegoOutline } from "./rego-outline.ts";
 import { casesFile, readCases } from "./self-test-cases.ts";
@@ -57,7 +59,8 @@ const SOURCE_PATTERNS = ["**/*.rego", "**/data.{json,yaml,yml}", ".manifest", ca
 /**
  * Compiles a folder with the real `opa build`, at `-O 0`: higher levels panic on some policies and
  * fold away data that the host provides later. Runs inside the folder, since `opa` writes the path
- * it is given into the bundle. The same sources give the same bytes. Throws `BundleBuildError`.
+ * it is given into the bundle. The same sources give the same files, in the same bytes but for what
+ * another zlib may make of them. Throws `BundleBuildError`.
  */
 export async function buildBundle(build: BundleBuild): Promise<BuiltBundle> {
   const sources = await readSources(build.source);
@@ -66,27 +69,50 @@ export async function buildBundle(build: BundleBuild): Promise<BuiltBundle> {
   if (cases !== undefined) asBuildError(() => readCases(cases));
   const wanted = build.entrypoint ?? manifest.postern.entrypoint;
   const entrypoint = wanted ?? findEntrypoint(outlinesOf(sources));
-  const revision = build.revision ?? (manifest.revision || digestOf(sources, entrypoint));
+  const revision = build.revision ?? (manifest.revision || revisionOf(sources, entrypoint));
 
+  const flags = [
+    ...["--optimize", "0", "--bundle", ".", "--ignore", `*${TEST_SUFFIX}`],
+    ...["--entrypoint", entrypoint, "--revision", revision],
+    ...(build.isV0 === true ? ["--v0-compatible"] : []),
+  ];
+  const files = new Map(await compile(build, "wasm", flags));
+  const plan = (await compile(build, "plan", flags)).get("plan.json")!;
+  files.set(".manifest", withReads(files, plan));
+  if (cases !== undefined) files.set(casesFile, cases);
+  const bytes = await packBundle(files);
+  await checkBuilt(bytes);
+  const output = resolve(build.output);
+  await mkdir(dirname(output), { recursive: true });
+  await writeDurably(dirname(output), output, bytes);
+  return { output: build.output, entrypoint, revision, bytes: bytes.length };
+}
+
+/** The files that `opa build` makes for a target. */
+async function compile(
+  build: BundleBuild,
+  target: "wasm" | "plan",
+  flags: readonly string[],
+): Promise<BundleFiles> {
   const folder = await mkdtemp(join(tmpdir(), "postern-build-"));
   try {
-    const compiled = join(folder, "bundle.tar.gz");
-    await runOpa(build, [
-      ...["build", "--target", "wasm", "--optimize", "0", "--bundle", "."],
-      ...["--ignore", `*${TEST_SUFFIX}`, "--entrypoint", entrypoint, "--revision", revision],
-      ...(build.isV0 === true ? ["--v0-compatible"] : []),
-      ...["--output", compiled],
-    ]);
-    const added = new Map(cases === undefined ? [] : [[casesFile, cases]]);
-    const bytes = await packBundle(await readFile(compiled), added);
-    await checkBuilt(bytes);
-    const output = resolve(build.output);
-    await mkdir(dirname(output), { recursive: true });
-    await writeDurably(dirname(output), output, bytes);
-    return { output: build.output, entrypoint, revision, bytes: bytes.length };
+    const output = join(folder, "bundle.tar.gz");
+    await runOpa(build, ["build", "--target", target, ...flags, "--output", output]);
+    return await unpackBuilt(await readFile(output));
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/** The manifest with what the policy reads, whatever its source says of that. */
+function withReads(files: BundleFiles, plan: Buffer): Buffer {
+  const text = files.get(".manifest")!.toString();
+  const { entrypoints, module } = readManifest(text);
+  const paths = inputReads(plan.toString(), entrypoints);
+  const reads = paths && { module: moduleDigest(files.get(module)!), paths };
+  const manifest = JSON.parse(text) as { metadata?: { postern?: object } };
+  const metadata = { ...manifest.metadata, postern: { ...manifest.metadata?.postern, reads } };
+  return Buffer.from(JSON.stringify({ ...manifest, metadata }));
 }
 
 /** What a server would refuse is better refused where it is made. */
@@ -140,7 +166,7 @@ function findEntrypoint(outlines: readonly RegoOutline[]): string {
   throw new BundleBuildError(`${why}: say which entrypoint to take`);
 }
 
-function digestOf(sources: ReadonlyMap<string, Buffer>, entrypoint: string): string {
+function revisionOf(sources: ReadonlyMap<string, Buffer>, entrypoint: string): string {
   const hash = createHash("sha256").update(`${entrypoint}\0`);
   for (const [name, bytes] of sources) hash.update(`${name}\0${bytes.length}\0`).update(bytes);
   return hash.digest("hex").slice(0, REVISION_DIGITS);

@@ -9,7 +9,9 @@ import { silentMeter } from "../base/meter.ts";
 import type { Catalogue } from "../decision/catalogue.ts";
 import type { PolicySource, PreparedPolicy } from "../engine/prepared-policy.ts";
 import { type Bundles, type BundlesDeps, createBundles } from "./bundles.ts";
+import { moduleDigest } from "./manifest.ts";
 import type { BundleOptions } from "./options.ts";
+import { everythingRead } from "./parts-read.ts";
 import { createPrepareBundle } from "./prepare-bundle.ts";
 
 let root: string;
@@ -274,6 +276,22 @@ describe("createBundles()", () => {
       stage: "manifest",
       error: expect.stringContaining(message),
     });
+  });
+
+  it("knows what the policy reads, and refuses what was found out about another one", async () => {
+    const readsOf = (wasm: string) => ({
+      postern: { reads: { module: moduleDigest(Buffer.from(wasm)), paths: ["resource_owner"] } },
+    });
+    await put("a", "r1", { ".manifest": manifestOf({ metadata: readsOf("wasm") }) });
+    await put("b", "r1", { ".manifest": manifestOf({ metadata: readsOf("other") }) });
+    await put("c", "r1");
+    const bundles = await started();
+    expect(bundles.policies.get("a")?.reads).toMatchObject({ request: false });
+    expect(statusOf(bundles, "b")).toMatchObject({
+      stage: "manifest",
+      error: expect.stringContaining("derived from another module"),
+    });
+    expect(bundles.policies.get("c")?.reads).toBe(everythingRead);
   });
 
   it("names the digest where the bundle states no revision", async () => {

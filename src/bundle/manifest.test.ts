@@ -1,9 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { manifestOf } from "../../test/support/bundle-files.ts";
-import { isUnder, readManifest } from "./manifest.ts";
+import { checkReads, isUnder, moduleDigest, readManifest } from "./manifest.ts";
 
 const wasm = (...entrypoints: string[]) =>
   entrypoints.map((entrypoint) => ({ entrypoint, module: "/policy.wasm" }));
+
+const module = moduleDigest(Buffer.from("wasm"));
+const withReads = (reads: unknown): string => manifestOf({ metadata: { postern: { reads } } });
 
 describe("readManifest()", () => {
   it.each([
@@ -35,6 +38,17 @@ describe("readManifest()", () => {
     ['{"metadata":{"postern":{"__proto__":{}}}}', 'unknown key "__proto__"'],
     [manifestOf({ metadata: { postern: { arrays: 1 } } }), "arrays is not true or false"],
     [manifestOf({ metadata: { postern: { catalogue: [] } } }), "catalogue is not a string"],
+    [withReads([]), "reads is not an object"],
+    [withReads({ module, paths: [], path: [] }), 'reads has the unknown key "path"'],
+    [withReads({ paths: [] }), "reads.module is not the SHA-256"],
+    [withReads({ module: "x".repeat(64), paths: [] }), "reads.module is not the SHA-256"],
+    [withReads({ module }), "reads.paths is not a list of at most 1000 paths"],
+    [withReads({ module, paths: Array(1_001).fill("a") }), "reads.paths is not a list"],
+    [withReads({ module, paths: ["a", 1] }), "reads.paths[1] is not a path"],
+    [withReads({ module, paths: [""] }), "reads.paths[0] is not a path"],
+    [withReads({ module, paths: ["a."] }), "reads.paths[0] is not a path"],
+    [withReads({ module, paths: ["a\nb"] }), "reads.paths[0] is not a path"],
+    [withReads({ module, paths: ["a.b.c.d"] }), "reads.paths[0] is not a path"],
   ])("refuses %s", (text, message) => {
     expect(() => readManifest(text)).toThrow(
       expect.objectContaining({ stage: "manifest", message: expect.stringContaining(message) }),
@@ -47,14 +61,24 @@ describe("readManifest()", () => {
       roots: [""],
       entrypoints: [],
       module: "policy.wasm",
-      postern: { entrypoint: undefined, arrays: false, catalogue: undefined },
+      postern: { entrypoint: undefined, arrays: false, catalogue: undefined, reads: undefined },
     });
   });
 
   it("reads Postern's own part and passes over other metadata", () => {
-    const postern = { entrypoint: "/authz/decision", arrays: true, catalogue: "platform" };
+    const reads = { module, paths: ["a", "a b.__proto__.ö"] };
+    const postern = { entrypoint: "/authz/decision", arrays: true, catalogue: "platform", reads };
     const text = manifestOf({ metadata: { postern, other: 1 }, rego_version: 1 });
     expect(readManifest(text).postern).toEqual({ ...postern, entrypoint: "authz/decision" });
+  });
+});
+
+describe("checkReads()", () => {
+  it("refuses what was derived from another module", () => {
+    const reads = { module, paths: [] };
+    expect(() => checkReads(reads, Buffer.from("other"))).toThrow("derived from another module");
+    expect(() => checkReads(reads, Buffer.from("wasm"))).not.toThrow();
+    expect(() => checkReads(undefined, Buffer.from("other"))).not.toThrow();
   });
 });
 

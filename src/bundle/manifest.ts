@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { BundleRefused, quoted } from "./bundle-refused.ts";
 import { isObject, member, type ParsedObject, parseJson } from "./json-text.ts";
 
@@ -9,6 +10,16 @@ export interface PosternMetadata {
   readonly arrays: boolean;
   /** Name of the catalogue that lists the permissions. */
   readonly catalogue: string | undefined;
+  /** What of the input the policy can read; `undefined` = it may be anything. */
+  readonly reads: StatedReads | undefined;
+}
+
+/** What `postern bundle build` has found out about a module. */
+export interface StatedReads {
+  /** SHA-256 of the module, hex: of another one this says nothing. */
+  readonly module: string;
+  /** Paths below `input`, each with everything below it. */
+  readonly paths: readonly string[];
 }
 
 /** What a `.manifest` states, checked. */
@@ -32,7 +43,12 @@ const ROOTS_MAX = 1_000;
 const TEXT_MAX = 512;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it finds
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
-const POSTERN_KEYS = ["entrypoint", "arrays", "catalogue"];
+const POSTERN_KEYS = ["entrypoint", "arrays", "catalogue", "reads"];
+const READS_KEYS = ["module", "paths"];
+const READ_PATH = /^[^.\p{C}]{1,128}(\.[^.\p{C}]{1,128}){0,2}$/u;
+
+/** Most paths that `metadata.postern.reads` may have. */
+export const READ_PATHS_MAX = 1_000;
 
 /** Reads and checks a `.manifest`; `undefined` = the bundle has none, and so owns everything. */
 export function readManifest(text: string | undefined): Manifest {
@@ -54,6 +70,24 @@ export function readManifest(text: string | undefined): Manifest {
     module,
     postern: readPostern(member(metadata, "postern") ?? {}),
   };
+}
+
+/** Whether the text names a part of `input`: one to three members with dots between them. */
+export function isReadPath(text: string): boolean {
+  return READ_PATH.test(text);
+}
+
+/** A policy that isn't given what it reads could allow what it should deny. */
+export function checkReads(reads: StatedReads | undefined, wasm: Uint8Array): void {
+  if (reads === undefined || reads.module === moduleDigest(wasm)) return;
+  throw refused(
+    "metadata.postern.reads was derived from another module; leave it to `postern bundle build`",
+  );
+}
+
+/** How `metadata.postern.reads` names a module. */
+export function moduleDigest(wasm: Uint8Array): string {
+  return createHash("sha256").update(wasm).digest("hex");
 }
 
 /** Whether `path` lies under one of the roots. */
@@ -109,11 +143,7 @@ function readWasm(value: unknown): { entrypoints: string[]; module: string } {
 
 function readPostern(value: unknown): PosternMetadata {
   if (!isObject(value)) throw refused("metadata.postern is not an object");
-  const unknown = Object.keys(value).find((key) => !POSTERN_KEYS.includes(key));
-  if (unknown !== undefined) {
-    const known = POSTERN_KEYS.join(", ");
-    throw refused(`metadata.postern has the unknown key ${quoted(unknown)}; known are ${known}`);
-  }
+  refuseUnknownKeys(value, "metadata.postern", POSTERN_KEYS);
   const arrays = member(value, "arrays") ?? false;
   if (typeof arrays !== "boolean") throw refused("metadata.postern.arrays is not true or false");
   const entrypoint = readText(value, "entrypoint", "metadata.postern.entrypoint");
@@ -121,7 +151,32 @@ function readPostern(value: unknown): PosternMetadata {
     entrypoint: entrypoint === undefined ? undefined : trimSlashes(entrypoint),
     arrays,
     catalogue: readText(value, "catalogue", "metadata.postern.catalogue"),
+    reads: readReads(member(value, "reads") ?? undefined),
   };
+}
+
+function readReads(value: unknown): StatedReads | undefined {
+  if (value === undefined) return undefined;
+  const place = "metadata.postern.reads";
+  if (!isObject(value)) throw refused(`${place} is not an object`);
+  refuseUnknownKeys(value, place, READS_KEYS);
+  const module = member(value, "module");
+  if (typeof module !== "string" || !/^[0-9a-f]{64}$/.test(module)) {
+    throw refused(`${place}.module is not the SHA-256 of a module`);
+  }
+  const paths = member(value, "paths");
+  if (!Array.isArray(paths) || paths.length > READ_PATHS_MAX) {
+    throw refused(`${place}.paths is not a list of at most ${READ_PATHS_MAX} paths`);
+  }
+  const wrong = paths.findIndex((path) => typeof path !== "string" || !isReadPath(path));
+  if (wrong >= 0) throw refused(`${place}.paths[${wrong}] is not a path of one to three members`);
+  return { module, paths };
+}
+
+function refuseUnknownKeys(object: ParsedObject, place: string, known: readonly string[]): void {
+  const unknown = Object.keys(object).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  throw refused(`${place} has the unknown key ${quoted(unknown)}; known are ${known.join(", ")}`);
 }
 
 function readText(object: ParsedObject, name: string, place: string): string | undefined {

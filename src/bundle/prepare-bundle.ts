@@ -3,7 +3,7 @@ import type { DecisionEntrypoints } from "./active-policy.ts";
 import { withHostData } from "./base-document.ts";
 import { BundleRefused } from "./bundle-refused.ts";
 import { chooseEntrypoints } from "./choose-entrypoints.ts";
-import type { PosternMetadata } from "./manifest.ts";
+import { checkReads, type PosternMetadata } from "./manifest.ts";
 import type { BundleLimits } from "./options.ts";
 import { readBundle } from "./read-bundle.ts";
 import type { SelfTestCase } from "./self-test-cases.ts";
@@ -51,6 +51,7 @@ export function createPrepareBundle(
         memoryMaxBytes: limits.memoryMaxBytes,
       }),
     );
+    checkReads(manifest.postern.reads, wasm);
     const entrypoints = chooseEntrypoints({
       available: policy.layout.entrypoints,
       declared: manifest.entrypoints,

@@ -9,6 +9,7 @@ import {
   untrusted,
 } from "../../test/support/pipeline.ts";
 import type { Labels } from "../base/meter.ts";
+import { everythingRead } from "../bundle/parts-read.ts";
 import { PdpError } from "../decision/error.ts";
 import { emptyObject } from "../decision/json.ts";
 import { createPipeline } from "./create-pipeline.ts";
@@ -126,6 +127,7 @@ describe("check()", () => {
           entrypoints: { kind: "document", document: 0 },
           catalogue: undefined,
           wantsArrays: false,
+          reads: everythingRead,
         }),
       },
       permissionSets: { get: () => arrival.promise },

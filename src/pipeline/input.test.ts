@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { conditionClass, permissionSet, roleGrant } from "../../test/support/permission-set.ts";
 import {
   accessRequest,
   type Scene,
+  type SeenInput,
   stagePipeline,
   type trusted,
   untrusted,
 } from "../../test/support/pipeline.ts";
+import { partsRead } from "../bundle/parts-read.ts";
 import { emptyObject, type JsonObject } from "../decision/json.ts";
 import type { AccessRequest } from "../decision/request.ts";
 
@@ -148,6 +151,53 @@ describe("input.context", () => {
     const staged = stagePipeline();
     staged.decide();
     expect(staged.seen[0]!.evaluation.nowNs).toBe(1_767_607_200_000_000_000n);
+  });
+});
+
+describe("input of a policy that reads parts", () => {
+  const context = bare({ ip: "10.1.2.3", userAgent: "curl", time: "forged" });
+  const input = (...paths: string[]): JsonObject =>
+    inputFor({ resource, context }, { active: { reads: partsRead(paths) } });
+
+  it("has the type and the action alone where nothing else is read", () => {
+    expect(input()).toEqual({ resource: "agent", action: "execute" });
+    expect(input("user.id", "other", "resource.type")).toEqual(input());
+  });
+
+  it("has what is read, and whether its whole is there", () => {
+    expect(input("resource_id", "resource_level.x", "resource_absent")).toEqual({
+      ...input(),
+      resource_id: "agent-7",
+      resource_level: 2,
+    });
+    expect(input("context.absent")).toEqual({ ...input(), context: {} });
+    expect(input("context.userAgent.x")["context"]).toEqual({ userAgent: "curl" });
+    expect(input("request.action.name")["request"]).toMatchObject({ resource, context });
+    expect(Object.keys(input("context")["context"] as object)).toEqual(["ip", "userAgent", "time"]);
+  });
+
+  it("has the parts of the time that are read", () => {
+    expect(input("context.time.hour", "context.time.weekday", "context.time.toString")).toEqual({
+      ...input(),
+      context: { time: { hour: 10, weekday: "Monday" } },
+    });
+    expect(Object.keys(input("context.time")["context"] as object)).toEqual(["time"]);
+  });
+
+  it("assumes evidence where that is read", () => {
+    const seen = (path: string): JsonObject => {
+      const set = permissionSet({
+        classes: [conditionClass({ mfa: "required" }, [roleGrant("x", ["agent:*"])])],
+      });
+      const script = ({ user }: SeenInput) => user["mfaVerified"] === true;
+      const staged = stagePipeline({ set, script, active: { reads: partsRead([path]) } });
+      expect(staged.decide()).toMatchObject({ mfaRequired: true });
+      return staged.seen[1]!.input;
+    };
+    expect(seen("resource_id")).toEqual(input());
+    expect(seen("context.ip")["context"]).toEqual({});
+    const assumed = { mfa: { verified_at: "2026-01-05T10:00:00.000Z" } };
+    expect(seen("context.mfa")["context"]).toEqual(assumed);
   });
 });
 

@@ -1,5 +1,7 @@
+import type { Names } from "../bundle/parts-read.ts";
 import type { AccessRequest } from "../decision/request.ts";
 import type { InputDocument, InputValue } from "../engine/policy.ts";
+import type { LocalTime } from "./local-time.ts";
 import type { Question } from "./question.ts";
 
 /** An object under construction. */
@@ -16,23 +18,27 @@ const Members = (() => {
 })();
 
 /**
- * The policy's input without `user`. `assumeFresh` makes it as if the subject had verified itself
- * at this instant.
+ * The policy's input without `user`, and without what the policy can't read. `assumeFresh` makes it
+ * as if the subject had verified itself at this instant.
  */
 export function inputOf(question: Question, assumeFresh: boolean): InputDocument {
-  const { request, properties } = question;
+  const { active, properties, request } = question;
+  const { reads } = active;
   const { resource, action } = request;
   const input = new Members();
   input["resource"] = resource.type;
   input["action"] = action.name;
-  if (resource.id !== undefined) input["resource_id"] = resource.id;
+  if (reads.resourceId && resource.id !== undefined) input["resource_id"] = resource.id;
   for (const name in properties) {
+    if (!reads.properties.has(name)) continue;
     const value = properties[name]!;
     // The id that is asked about is the only one, or a property could stand in for it.
     if (value !== null && name !== "id") input[`resource_${name}`] = value;
   }
-  input["context"] = contextOf(question, assumeFresh);
-  input["request"] = asked(request);
+  if (reads.context !== undefined) {
+    input["context"] = contextOf(question, reads.context, assumeFresh);
+  }
+  if (reads.request) input["request"] = asked(request);
   return input;
 }
 
@@ -48,16 +54,29 @@ function asked({ subject, action, resource, context }: AccessRequest): InputDocu
 }
 
 /** What of the context counts, and the PDP's own time. */
-function contextOf(question: Question, assumeFresh: boolean): InputDocument {
-  const { request, settings, now } = question;
+function contextOf(question: Question, isRead: Names, assumeFresh: boolean): InputDocument {
+  const { active, request, settings, now } = question;
   const context = new Members();
   for (const name in request.context) {
-    if (counts(name, question)) context[name] = request.context[name]!;
+    if (isRead.has(name) && counts(name, question)) context[name] = request.context[name]!;
   }
-  const time = settings.timeOf(now);
-  if (assumeFresh) context["mfa"] = assumedEvidence(context["mfa"], time.rfc3339);
-  context["time"] = time;
+  if (assumeFresh && isRead.has("mfa")) {
+    context["mfa"] = assumedEvidence(context["mfa"], settings.timeOf(now).rfc3339);
+  }
+  if (isRead.has("time")) {
+    context["time"] = partOf(settings.timeOf(now), active.reads.time);
+  }
   return context;
+}
+
+/** Members of the time; `undefined` = all. */
+function partOf(time: LocalTime, names: readonly string[] | undefined): InputDocument {
+  if (names === undefined) return time;
+  const part = new Members();
+  for (const name of names) {
+    if (Object.hasOwn(time, name)) part[name] = time[name as keyof LocalTime];
+  }
+  return part;
 }
 
 /** Whether the caller's word counts for this member of `context`. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { conditionClass, permissionSet, roleGrant } from "../../test/support/permission-set.ts";
 import { catalogueOf } from "../../test/support/pipeline.ts";
 import type { ActivePolicy } from "../bundle/active-policy.ts";
+import { everythingRead } from "../bundle/parts-read.ts";
 import { emptyObject } from "../decision/json.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import type { Circumstances } from "./activation.ts";
@@ -19,6 +20,7 @@ const active: ActivePolicy = {
   entrypoints: { kind: "document", document: 0 },
   catalogue: catalogueOf(["agent:execute", "agent:read", "model:read"]),
   wantsArrays: false,
+  reads: everythingRead,
 };
 
 const circumstances: Circumstances = {

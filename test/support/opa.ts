@@ -45,6 +45,20 @@ export function buildWasm(
   };
 }
 
+/** Text of the plan that `opa build -t plan` makes of a policy, at `-O 0`. */
+export function buildPlan(
+  files: PolicyFiles,
+  entrypoints: readonly string[],
+  flags: readonly string[] = [],
+): string {
+  return withPolicyDirectory(files, (directory) => {
+    const bundle = join(directory, "..", "bundle.tar.gz");
+    const targets = ["--target=plan", "--optimize=0", ...entryFlags(entrypoints), ...flags];
+    runOpa(["build", ...targets, "--output", bundle, directory]);
+    return extract(bundle, "plan.json").toString();
+  });
+}
+
 /**
  * The value of a query by OPA's own evaluator, `undefined` where it is undefined. `document` is
  * merged into `data`; to try many inputs in one process, put them there and map over them.
@@ -71,15 +85,7 @@ function buildInto(cached: string, files: PolicyFiles, flags: readonly string[])
     mkdirSync(dirname(cached), { recursive: true });
     const staging = mkdtempSync(`${cached}-`);
     for (const name of ["policy.wasm", "data.json"]) {
-      const content = execFileSync(
-        "tar",
-        ["--extract", "--to-stdout", "--file", bundle, `/${name}`],
-        {
-          maxBuffer: OUTPUT_BYTES_MAX,
-          stdio: ["ignore", "pipe", "ignore"],
-        },
-      );
-      writeFileSync(join(staging, name), content);
+      writeFileSync(join(staging, name), extract(bundle, name));
     }
     try {
       renameSync(staging, cached);
@@ -88,6 +94,13 @@ function buildInto(cached: string, files: PolicyFiles, flags: readonly string[])
       if (!existsSync(cached)) throw error;
       rmSync(staging, { recursive: true });
     }
+  });
+}
+
+function extract(bundle: string, name: string): Buffer {
+  return execFileSync("tar", ["--extract", "--to-stdout", "--file", bundle, `/${name}`], {
+    maxBuffer: OUTPUT_BYTES_MAX,
+    stdio: ["ignore", "pipe", "ignore"],
   });
 }
 

@@ -3,6 +3,7 @@ import { type Logger, silentLogger } from "../../src/base/logger.ts";
 import { type Meter, silentMeter } from "../../src/base/meter.ts";
 import type { Peer } from "../../src/base/unary-handler.ts";
 import type { ActivePolicy } from "../../src/bundle/active-policy.ts";
+import { everythingRead } from "../../src/bundle/parts-read.ts";
 import type { PermissionSets, SetQuery } from "../../src/cache/permission-sets.ts";
 import type { Catalogue } from "../../src/decision/catalogue.ts";
 import type { Decision } from "../../src/decision/decision.ts";
@@ -144,6 +145,7 @@ export function stagePipeline(scene: Scene = {}): StagedPipeline {
       "catalogue" in scene ? scene.catalogue : catalogueOf(["agent:execute", "agent:read"]),
     // The user as JSON, which a test can read; `variant.test.ts` has the sets.
     wantsArrays: true,
+    reads: everythingRead,
     ...scene.active,
   };
   let ids = 0;
