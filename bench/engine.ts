@@ -1,15 +1,20 @@
 // One evaluation of the `platform` policy in process, with a permission set that is already
-// parsed, beside npm opa-wasm on the same bundle and input; and what a storm of aborting inputs
-// does to the rate. Times are CPU time of this thread, so that neighbours matter less.
+// parsed, beside npm opa-wasm on the same bundle and input: the least that decides, what the
+// pipeline writes for this policy, and what it writes for one that may read anything. And what a
+// storm of aborting inputs does to the rate. Times are CPU time of this thread, so that neighbours
+// matter less.
 // node bench/engine.ts [rounds]
 
 import { execFileSync } from "node:child_process";
 import { loadPolicy as loadNpmPolicy } from "@open-policy-agent/opa-wasm";
 import { MiB } from "../src/base/sizes.ts";
+import { readManifest } from "../src/bundle/manifest.ts";
+import { everythingRead, type PartsRead, partsRead } from "../src/bundle/parts-read.ts";
 import { loadPolicy } from "../src/engine/load-policy.ts";
 import type { InputDocument, KeptDocument, Policy } from "../src/engine/policy.ts";
 import { preparePolicy } from "../src/engine/prepare-policy.ts";
 import { buildWasm } from "../test/support/opa.ts";
+import { stagePipeline } from "../test/support/pipeline.ts";
 import { median, printTable } from "./support/figures.ts";
 
 const rounds = Number(process.argv[2] ?? 15);
@@ -29,40 +34,32 @@ const bundle = "bundles/platform.tar.gz";
 const wasm = new Uint8Array(
   execFileSync("tar", ["-xzOPf", bundle, "/policy.wasm"], { maxBuffer: 64 * MiB }),
 );
+const manifest = execFileSync("tar", ["-xzOPf", bundle, "/.manifest"], { encoding: "utf8" });
 const data = execFileSync("tar", ["-xzOPf", bundle, "/data.json"], { encoding: "utf8" });
 
-/** A request as the pipeline gives it to the policy: 700 bytes as JSON. */
-function inputOf(index: number): InputDocument {
-  const id = `agent-${index}`;
-  const properties = { owner: `user-${index}`, project: "alpha", classification: "internal" };
-  const context = { ip: `10.1.2.${index % 256}`, userAgent: "curl/8.5.0" };
-  return {
-    resource: "agent",
-    action: "execute",
-    resource_id: id,
-    resource_owner: properties.owner,
-    resource_project: properties.project,
-    resource_classification: properties.classification,
-    context: {
-      ...context,
-      time: {
-        ns: 1_764_219_999_000_000_000n + BigInt(index),
-        rfc3339: "2026-11-27T05:06:39Z",
-        ...{ year: 2026, month: 11, day: 27, hour: 5, minute: 6, weekday: "Friday", zone: "UTC" },
-      },
-    },
-    request: {
-      subject: { type: "user", id: `user-${index}`, properties: {} },
-      action: { name: "execute", properties: {} },
-      resource: { type: "agent", id, properties },
-      context,
-    },
-  };
+/**
+ * What the pipeline writes of requests with properties and context, for a policy that reads these
+ * parts.
+ */
+function inputsOf(reads: PartsRead): InputDocument[] {
+  const staged = stagePipeline({ active: { reads } });
+  for (let index = 0; index < INPUTS; index += 1) {
+    const properties = { owner: `user-${index}`, project: "alpha", classification: "internal" };
+    staged.clock.advance(1);
+    staged.decide({
+      resource: { type: "agent", id: `agent-${index}`, properties },
+      context: { ip: `10.1.2.${index % 256}`, userAgent: "curl/8.5.0" },
+    });
+  }
+  return staged.seen.map(({ input }) => input);
 }
 
-/** The least that decides: what a caller without properties or context costs. */
-function bareInputOf(index: number): InputDocument {
-  return { resource: "agent", action: "execute", resource_classification: LEVELS[index % 2]! };
+/** The least that decides: what a policy costs that reads no context. */
+function bareInputs(): InputDocument[] {
+  return Array.from({ length: INPUTS }, (_, index) => ({
+    ...{ resource: "agent", action: "execute" },
+    resource_classification: LEVELS[index % 2]!,
+  }));
 }
 
 function permissionsOf(count: number): string[] {
@@ -133,8 +130,12 @@ async function benchSizes(): Promise<void> {
   const npmPolicy = await loadNpmPolicy(wasm);
   npmPolicy.setData(JSON.parse(data) as object);
   const rows = [["input", "permissions", "postern µs", "goal", "npm opa-wasm µs", "ratio", "goal"]];
-  for (const [label, makeInput] of [["bare", bareInputOf] as const, ["whole", inputOf] as const]) {
-    const inputs = Array.from({ length: INPUTS }, (_, index) => makeInput(index));
+  const inputsByLabel: [string, InputDocument[]][] = [
+    ["bare", bareInputs()],
+    ["read", inputsOf(partsRead(readManifest(manifest).postern.reads?.paths))],
+    ["whole", inputsOf(everythingRead)],
+  ];
+  for (const [label, inputs] of inputsByLabel) {
     for (const goal of GOALS) {
       const kept = keptUser(goal.permissions);
       const user = npmUser(goal.permissions);

@@ -83,6 +83,22 @@ describe("inputReads()", () => {
   });
 
   it.each([
+    ["compares it", "r if {\n\tinput.a.b\n\tinput.a == input.c\n}", ["a", "c"]],
+    ["asks whether it is true", "r if {\n\tinput.a.b\n\tinput.a\n}", ["a"]],
+    ["lists it", "r := [x | x := input.a; x.b]", ["a"]],
+    ["puts it into a set", "r := {x | x := input.a; x.b}", ["a"]],
+    ["puts it into an object", 'r := {"x": input.a, "y": input.a.b}', ["a"]],
+    ["puts it under names", "r := {x: y | y := input.a; x := y.b}", ["a"]],
+    ["names by it", "r := {x: 1 | x := input.a; x.b}", ["a"]],
+    ["calls a built-in", "r if {\n\tinput.a.b\n\tcount(input.a) == 1\n}", ["a"]],
+    ["iterates over it", "r if {\n\tinput.a.b\n\tsome x in input.a\n\tx.c\n}", ["a"]],
+    ["looks up by it", "r if {\n\tinput.a.b\n\tdata.b[input.a]\n}", ["a"]],
+    ["takes it apart", "r if {\n\t_ := input.a.b\n\t[1, _] = input.a\n}", ["a"]],
+  ])("reads a part as a whole that also %s", (_, rego, reads) => {
+    expect(readsOf(rego)).toEqual(reads);
+  });
+
+  it.each([
     ["the input replaced", 'p if input.b.c == 1\n\nr if p with input as {"b": 2}', []],
     ["the input replaced by a part", "p if input.b == 1\n\nr if p with input as input.a", ["a.b"]],
     ["a part replaced", "p if input.b.c == 1\n\nr if p with input.b as input.a.x", ["a.x", "b.c"]],

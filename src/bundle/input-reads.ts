@@ -14,9 +14,9 @@ import {
 } from "./plan.ts";
 
 /**
- * Which parts of `input` a policy can read, by its plan: sorted paths of one to three
- * members (`action`, `context.time.hour`), each with everything below it. `undefined` = anything, which is also
- * the answer to anything unknown in the plan, and to plans for other entrypoints than these.
+ * Which parts of `input` a policy can read, by its plan: sorted paths of one to three members
+ * (`action`, `context.time.hour`), each with everything below it. `undefined` = anything, which is
+ * also the answer to anything unknown in the plan, and to plans for other entrypoints than these.
  *
  * OPA compiles the WebAssembly from this same plan, so what no statement reaches can't influence
  * the result. The statements are followed in their order, and of each local it is known which

@@ -23,6 +23,7 @@ import type { GoldenCase } from "./golden-case.ts";
 const fixturePolicies: Readonly<Record<string, FixturePolicy>> = {
   arrays: { source: "test/fixtures/arrays" },
   billing: { source: "examples/billing" },
+  gateway: { source: "policies/gateway" },
   faulty: { source: "test/fixtures/faulty" },
   mirror: { source: "test/fixtures/mirror" },
   "seed-v0": { source: "test/fixtures/seed-v0", isV0: true },
