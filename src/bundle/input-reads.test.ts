@@ -12,6 +12,9 @@ function readsOf(rego: string): readonly string[] | undefined {
 
 const everything = undefined;
 
+const statement = (type: string, stmt: object): object => ({ type, stmt });
+const local = (value: number): object => ({ type: "local", value });
+
 describe("inputReads()", () => {
   it.each([
     ["the input as the result", "r := input"],
@@ -130,6 +133,55 @@ describe("inputReads()", () => {
   it("keeps bodies apart that use the same locals for different parts", () => {
     const rego = "r if input.a.b.c == 1\n\nr if input.d == 1\n\nr if input.e[input.f] == 1";
     expect(readsOf(rego)).toEqual(["a.b.c", "d", "e", "f"]);
+  });
+
+  it.each([
+    [
+      "in a later round of a loop",
+      statement("ScanStmt", {
+        ...{ source: 1, key: 2, value: 3 },
+        block: {
+          stmts: [
+            statement("EqualStmt", { a: local(5), b: local(6) }),
+            statement("AssignVarStmt", { source: local(4), target: 5 }),
+            statement("AssignVarStmt", { source: local(0), target: 4 }),
+          ],
+        },
+      }),
+    ],
+    [
+      "after a block that ended before it changed the local",
+      statement("AssignVarStmt", { source: local(0), target: 4 }),
+      statement("BlockStmt", {
+        blocks: [
+          {
+            stmts: [
+              statement("IsDefinedStmt", { source: 5 }),
+              statement("MakeNullStmt", { target: 4 }),
+            ],
+          },
+        ],
+      }),
+      statement("EqualStmt", { a: local(4), b: local(4) }),
+    ],
+    [
+      "after the input has been replaced",
+      statement("WithStmt", { local: 0, path: null, value: local(5), block: { stmts: null } }),
+      statement("EqualStmt", { a: local(0), b: local(5) }),
+    ],
+    ["by merging it", statement("ObjectMergeStmt", { a: 1, b: 0, target: 2 })],
+    ["by returning it", statement("ReturnLocalStmt", { source: 0 })],
+    ["as a result", statement("ResultSetAddStmt", { value: 0 })],
+    ["by calling by it", statement("CallDynamicStmt", { args: [], path: [local(0)], result: 2 })],
+  ])("finds what OPA's planner seldom reads: %s", (_, ...read) => {
+    const plan = (...stmts: unknown[]): string =>
+      JSON.stringify({
+        static: {},
+        plans: { plans: [{ name: "r", blocks: [{ stmts }] }] },
+        funcs: {},
+      });
+    expect(inputReads(plan(), ["r"])).toEqual([]);
+    expect(inputReads(plan(...read), ["r"])).toBe(everything);
   });
 
   it("says nothing of a plan that is not what it knows", () => {
