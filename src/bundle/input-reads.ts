@@ -181,16 +181,12 @@ function memberOf(path: Path, name: string | undefined): Path | undefined {
 
 function call(analysis: Analysis, fields: Fields, locals: Locals): Locals {
   const name = stringOf(fields["func"]);
-  const args = listOf(fields["args"]);
+  const args = listOf(fields["args"]).map((arg) => pathsOf(analysis, arg, locals));
   const code = analysis.plan.functions.get(name);
   if (code !== undefined) {
-    passOn(
-      analysis,
-      code,
-      args.map((arg) => pathsOf(analysis, arg, locals)),
-    );
+    passOn(analysis, code, args);
   } else if (analysis.plan.builtins.has(name)) {
-    for (const arg of args) readWhole(analysis, arg, locals);
+    for (const path of args.flatMap((paths) => [...paths])) analysis.whole.add(path);
   } else {
     throw new UnknownPlan(name);
   }
