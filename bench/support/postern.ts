@@ -19,6 +19,8 @@ export interface PosternSetup {
   readonly directory: string;
   /** Folder of bundles; the shipped ones unless given. */
   readonly bundles?: string;
+  /** Environment of the server, besides this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts Postern with the defaults, and with `directory` applied before it serves. */
@@ -33,6 +35,7 @@ export async function startPostern(setup: PosternSetup): Promise<BenchPostern> {
     port: setup.port,
     command: process.execPath,
     args: [launcher, "serve", "--config", file("config.yaml")],
+    env: setup.env ?? {},
   });
   return {
     ...server,
@@ -48,7 +51,7 @@ function configuration(setup: PosternSetup, file: (name: string) => string): str
   return [
     `grpc: { listen: ["127.0.0.1:${setup.port}"] }`,
     `admin: { control_socket: ${file("control.sock")} }`,
-    `directory: { file: ${file("directory.db")}, catalogues_folder: ${join(root, "catalogues")} }`,
+    `directory: { database: sqlite:${file("directory.db")}, catalogues_folder: ${join(root, "catalogues")} }`,
     `bundle: { folder: ${setup.bundles ?? join(root, "bundles")}, last_good_folder: ${file("last")} }`,
     "telemetry: { diagnostics_enabled: false, log_level: error }",
     "pipeline: { trust: { loopback: { identity: true, mfa: true, ip: true, resource: true } } }",
