@@ -13,8 +13,8 @@ import { silentLogger } from "../src/base/logger.ts";
 import { silentMeter } from "../src/base/meter.ts";
 import { insertAll } from "../src/directory/chunks.ts";
 import { openDirectory } from "../src/directory/open-directory.ts";
+import { openStore } from "../src/directory/open-store.ts";
 import { directoryOptionsSchema } from "../src/directory/options.ts";
-import { openStore } from "../src/directory/store.ts";
 
 const SUBJECTS = Number(process.argv[2] ?? 100_000);
 const ROLES_EACH = 8;
@@ -24,7 +24,10 @@ const RESOLVES = 5_000;
 const IN_FLIGHT = 16;
 
 const folder = await mkdtemp(join(tmpdir(), "postern-bench-"));
-const options = { ...Create(directoryOptionsSchema), file: join(folder, "directory.db") };
+const options = {
+  ...Create(directoryOptionsSchema),
+  database: `sqlite:${join(folder, "directory.db")}`,
+};
 const open = () =>
   openDirectory({
     options,

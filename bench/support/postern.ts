@@ -51,7 +51,7 @@ function configuration(setup: PosternSetup, file: (name: string) => string): str
   return [
     `grpc: { listen: ["127.0.0.1:${setup.port}"] }`,
     `admin: { control_socket: ${file("control.sock")} }`,
-    `directory: { file: ${file("directory.db")}, catalogues_folder: ${join(root, "catalogues")} }`,
+    `directory: { database: sqlite:${file("directory.db")}, catalogues_folder: ${root}/catalogues }`,
     `bundle: { folder: ${setup.bundles ?? join(root, "bundles")}, last_good_folder: ${file("last")} }`,
     "telemetry: { diagnostics_enabled: false, log_level: error }",
     "pipeline: { trust: { loopback: { identity: true, mfa: true, ip: true, resource: true } } }",

@@ -1,3 +1,4 @@
+import { parseDatabaseUrl } from "../base/database-url.ts";
 import { parseListenAddress } from "../base/listen-address.ts";
 import type { Config } from "./config.ts";
 
@@ -11,6 +12,7 @@ export interface Contradiction {
 export function findContradictions(config: Config): readonly Contradiction[] {
   return [
     ...inBundle(config),
+    ...inDirectory(config),
     ...inPipeline(config),
     ...inListenAddresses(config),
     ...betweenListeners(config),
@@ -27,6 +29,18 @@ function* inBundle({ bundle }: Config): Iterable<Contradiction> {
         message: `${bundle[limit]} is above bundle.inflated_bytes_max, ${bundle.inflatedBytesMax}`,
       };
     }
+  }
+}
+
+function* inDirectory({ directory }: Config): Iterable<Contradiction> {
+  try {
+    parseDatabaseUrl(directory.database);
+  } catch (error) {
+    yield { path: "directory.database", message: (error as Error).message };
+  }
+  if (directory.startWithout && directory.examples.length > 0) {
+    const message = "are loaded at start, which needs the database; leave out one of them";
+    yield { path: "directory.examples", message: `with directory.start_without: ${message}` };
   }
 }
 

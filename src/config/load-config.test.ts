@@ -135,6 +135,16 @@ const refused: readonly [what: string, yaml: string, ...problems: string[]][] = 
     'p.yaml:5:9: pipeline.applications.a.business_hours: there is no option "zone" here; it belongs ',
   ],
   [
+    "a database URL that is none, without showing it",
+    'directory:\n  database: "postgres://u:sec/ret@h/d"\n',
+    "p.yaml:2: directory.database: is not well-formed; expected sqlite:<file> or postgres://",
+  ],
+  [
+    "examples for a directory that need not be there",
+    "directory: { examples: [a.yaml], start_without: true }",
+    "p.yaml:1: directory.examples: with directory.start_without: are loaded at start",
+  ],
+  [
     "business hours that end before they begin",
     "pipeline: { applications: { a: { business_hours: { from: '17:00', to: '09:00' } } } }",
     'p.yaml:1: pipeline.applications.a.business_hours.to: "09:00" is not later than',
@@ -225,11 +235,14 @@ describe("POSTERN_… variables", () => {
       POSTERN_CACHE_TTL_MS: "3",
       POSTERN_DIRECTORY_EXAMPLES: "[a.yaml, b.yaml]",
       POSTERN_PIPELINE_TRUST_LOOPBACK_IDENTITY: "true",
-      POSTERN_DIRECTORY_FILE: "12",
+      POSTERN_DIRECTORY_CATALOGUES_FOLDER: "12",
       PATH: "/bin",
     });
     expect(config.cache).toMatchObject({ ttlMs: 3, fillsMax: 2, negativeTtlMs: 2_000 });
-    expect(config.directory).toMatchObject({ examples: ["a.yaml", "b.yaml"], file: "12" });
+    expect(config.directory).toMatchObject({
+      examples: ["a.yaml", "b.yaml"],
+      cataloguesFolder: "12",
+    });
     expect(config.pipeline.trust.loopback).toMatchObject({ identity: true, mfa: false });
     expect(origins.get("cache.ttl_ms")).toBe("POSTERN_CACHE_TTL_MS");
     expect(origins.get("cache.fills_max")).toBe("p.yaml:1");
@@ -277,6 +290,12 @@ describe("POSTERN_… variables", () => {
 });
 
 describe("printConfig()", () => {
+  it("shows a database's URL without its password", () => {
+    const loaded = parse("", { POSTERN_DIRECTORY_DATABASE: "postgres://u:se%40cret@h/d" });
+    const shown = "database: postgres://u:***@h/d # POSTERN_DIRECTORY_DATABASE\n";
+    expect(printConfig(loaded)).toContain(shown);
+  });
+
   it("prints what loads to the same configuration", () => {
     const loaded = parse(
       "pipeline:\n  applications: { a: { business_hours: {} } }\ncache: { ttl_ms: 7 }\n" +

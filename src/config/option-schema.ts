@@ -21,8 +21,8 @@ export interface OptionSchema {
   readonly default?: unknown;
   /** Why the default is what it is. */
   readonly reason?: string;
-  /** The value is never shown. */
-  readonly secret?: boolean;
+  /** The value is never shown; or it is a URL, and shown without its password. */
+  readonly secret?: boolean | "url-password";
 }
 
 /** The structure of a schema, as far as reading and printing depend on it. */

@@ -1,4 +1,5 @@
 import { Document, isMap, isScalar, type Node, Scalar, YAMLMap } from "yaml";
+import { maskUrlPassword } from "../base/url-password.ts";
 import { configSchema } from "./config.ts";
 import type { LoadedConfig } from "./load-config.ts";
 import { type OptionSchema, shapeOf, snakeCase } from "./option-schema.ts";
@@ -25,7 +26,10 @@ interface Printed {
 function toNode(document: Document, schema: OptionSchema, printed: Printed): Node {
   const { path, value, origins } = printed;
   const shape = shapeOf(schema);
-  if (schema.secret === true) return withComment(new Scalar(REDACTED), origins.get(path));
+  if (schema.secret !== undefined && schema.secret !== false) {
+    const shown = schema.secret === true ? REDACTED : maskUrlPassword(String(value));
+    return withComment(new Scalar(shown), origins.get(path));
+  }
   if (shape.kind !== "options" && shape.kind !== "record") {
     const node = document.createNode(value, { flow: true });
     return withComment(node, origins.get(path));

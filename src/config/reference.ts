@@ -50,7 +50,7 @@ function entry(schema: OptionSchema, path: string): string {
   const fallback =
     schema.default === undefined ? "Required." : `Default \`${JSON.stringify(schema.default)}\`.`;
   const reason = schema.reason === undefined ? "" : ` Why: ${sentence(schema.reason)}`;
-  const secret = schema.secret === true ? " Never shown." : "";
+  const secret = schema.secret === undefined ? "" : ` ${secrecy(schema)}`;
   const { pattern } = schema;
   const expected = expectation(schema);
   const takes =
@@ -63,4 +63,8 @@ function entry(schema: OptionSchema, path: string): string {
 
 function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+function secrecy({ secret }: OptionSchema): string {
+  return secret === true ? "Never shown." : "Shown without its password.";
 }

@@ -32,6 +32,8 @@ export interface ChangeFeedDeps {
   readonly store: Store;
   /** What is committed after it is announced. */
   readonly generation: number;
+  /** Whether it could be read so far; true unless given. */
+  readonly isReadable?: boolean;
   readonly pollIntervalMs: number;
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly repeat: Repeat;
@@ -47,7 +49,7 @@ export function createChangeFeed(deps: ChangeFeedDeps): ChangeFeed {
   let running: Promise<void> | undefined;
   let runningMs = 0;
   let isClosed = false;
-  let isReadable = true;
+  let isReadable = deps.isReadable ?? true;
   let announcedUpToMs = Number.NEGATIVE_INFINITY;
 
   const look = async (): Promise<void> => {

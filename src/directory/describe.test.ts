@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openTestDirectory } from "../../test/support/test-directory.ts";
 import { noDeadline } from "../base/deadline.ts";
@@ -14,7 +14,7 @@ groupMappings: [${mappings}]
 describe("apply() of a reset that changes nothing but whose an entry is", () => {
   it("has a line in the plan and a generation: a manual role is gone from the group", async () => {
     const test = await openTestDirectory();
-    const cataloguesFolder = dirname(test.file);
+    const cataloguesFolder = test.folder;
     const file = join(cataloguesFolder, "tiny.yaml");
     await writeFile(file, catalogue(""));
     const before = await test.openAnother({ cataloguesFolder });

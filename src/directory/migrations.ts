@@ -1,11 +1,16 @@
 import type { Kysely, Transaction } from "kysely";
 import { PdpError } from "../decision/error.ts";
 import { createTables } from "./migration-1.ts";
+import type { SchemaDialect } from "./schema-dialect.ts";
 import type { Tables } from "./tables.ts";
 
-type Migration = (transaction: Transaction<Tables>) => Promise<void>;
+type Migration = (transaction: Transaction<Tables>, dialect: SchemaDialect) => Promise<void>;
 
-/** In order, forward only: a released one never changes. Version n is what the first n make. */
+/**
+ * In order, forward only: a released one never changes. Version n is what the first n make. Sidecars
+ * that run an older program go on reading and writing while and after one runs: a migration adds
+ * tables, columns with a default, and indexes, and neither renames nor removes what is there.
+ */
 const MIGRATIONS: readonly Migration[] = [createTables];
 
 /** The schema version that this program works with. */
@@ -15,19 +20,23 @@ const SCHEMA_VERSION = MIGRATIONS.length;
  * Brings the schema up to date, in one transaction. Throws `PdpError` `unavailable` for a schema
  * newer than the program: what it would not understand it must not answer from.
  */
-export async function migrate(database: Kysely<Tables>): Promise<void> {
+export async function migrate(database: Kysely<Tables>, dialect: SchemaDialect): Promise<void> {
   await database.transaction().execute(async (transaction) => {
-    const version = await schemaVersion(transaction);
+    await dialect.lock(transaction);
+    const version = await schemaVersion(transaction, dialect);
     refuseNewer(version);
-    for (const migration of MIGRATIONS.slice(version)) await migration(transaction);
+    for (const migration of MIGRATIONS.slice(version)) await migration(transaction, dialect);
     if (version === SCHEMA_VERSION) return;
     await transaction.updateTable("state").set({ schema_version: SCHEMA_VERSION }).execute();
   });
 }
 
 /** Whether `migrate` has nothing to do. Throws as it does. */
-export async function isUpToDate(database: Kysely<Tables>): Promise<boolean> {
-  const version = await schemaVersion(database);
+export async function isUpToDate(
+  database: Kysely<Tables>,
+  dialect: SchemaDialect,
+): Promise<boolean> {
+  const version = await schemaVersion(database, dialect);
   refuseNewer(version);
   return version === SCHEMA_VERSION;
 }
@@ -41,9 +50,8 @@ function refuseNewer(version: number): void {
   );
 }
 
-async function schemaVersion(database: Kysely<Tables>): Promise<number> {
-  const tables = await database.introspection.getTables();
-  if (!tables.some(({ name }) => name === "state")) return 0;
+async function schemaVersion(database: Kysely<Tables>, dialect: SchemaDialect): Promise<number> {
+  if (!(await dialect.hasTables(database))) return 0;
   const state = await database.selectFrom("state").select("schema_version").executeTakeFirst();
   return state?.schema_version ?? 0;
 }

@@ -3,7 +3,7 @@ import { type Deadline, remainingMs } from "../base/deadline.ts";
 import type { Health } from "../base/health.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Meter } from "../base/meter.ts";
-import { PdpError } from "../decision/error.ts";
+import { PdpError, toPdpError } from "../decision/error.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import { applyFile } from "./apply-file.ts";
 import type { CatalogueDefinition } from "./catalogue-file.ts";
@@ -14,11 +14,13 @@ import type { ApplyOptions, Directory, DirectoryText } from "./directory.ts";
 import { createDirectoryMetrics, type DirectoryMetrics } from "./directory-metrics.ts";
 import { TooManyGrants } from "./expand-grants.ts";
 import { loadCatalogues } from "./load-catalogues.ts";
+import { createStore } from "./open-store.ts";
 import type { DirectoryOptions } from "./options.ts";
 import type { Plan, PlanItem } from "./plan.ts";
+import { createPreparedStore } from "./prepared-store.ts";
 import { createResolver } from "./resolve.ts";
 import { readDirectoryFile } from "./show.ts";
-import { openStore, type Store, type TableTransaction } from "./store.ts";
+import type { Store, TableTransaction } from "./store.ts";
 import { syncCatalogues } from "./sync-catalogues.ts";
 
 /** What a directory is made of. */
@@ -42,27 +44,50 @@ export async function openDirectory(deps: DirectoryDeps): Promise<Directory> {
   const { options, logger } = deps;
   const definitions = await loadCatalogues(options.cataloguesFolder, options.fileBytesMax);
   const metrics = createDirectoryMetrics(deps.clock, deps.meter);
-  const store = await openStore(options, metrics);
+  const database = createStore(options, metrics);
+  const store = createPreparedStore({
+    store: database,
+    prepare: async () => {
+      await database.prepare();
+      await syncCatalogues(database, definitions, logger);
+    },
+    clock: deps.clock,
+  });
   try {
-    await syncCatalogues(store, definitions, logger);
-    const generation = await store.read(readGeneration);
+    const generation = await firstGeneration(store, deps);
+    const isReadable = generation !== UNKNOWN_GENERATION;
     const feed = createChangeFeed({
       store,
       generation,
+      isReadable,
       pollIntervalMs: options.pollIntervalMs,
       clock: deps.clock,
       repeat: deps.repeat ?? repeatWithTimer,
       logger,
       report: (isReadable) => report(deps.health, isReadable),
     });
-    metrics.generation(generation);
+    if (isReadable) metrics.generation(generation);
     feed.watch((change) => metrics.generation(change.generation));
-    const directory = createDirectory(deps, { store, feed, definitions, metrics });
-    deps.health.set("directory", "ok");
-    return directory;
+    report(deps.health, isReadable);
+    return createDirectory(deps, { store, feed, definitions, metrics });
   } catch (error) {
     await store.close();
     throw error;
+  }
+}
+
+/** Before every other: the first look tells everybody that everything may differ. */
+const UNKNOWN_GENERATION = -1;
+
+async function firstGeneration(store: Store, deps: DirectoryDeps): Promise<number> {
+  try {
+    return await store.read(readGeneration);
+  } catch (error) {
+    const canWait = deps.options.startWithout && toPdpError(error).kind === "unavailable";
+    if (!canWait) throw error;
+    const why = (error as Error).message;
+    deps.logger.error({ error }, `Started without the directory, and trying on. ${why}`);
+    return UNKNOWN_GENERATION;
   }
 }
 

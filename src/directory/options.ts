@@ -1,15 +1,56 @@
 import { type Static, Type } from "typebox";
 import { MiB } from "../base/sizes.ts";
 
+/** How a directory on PostgreSQL is connected to; of no effect on SQLite. */
+const postgresOptionsSchema = Type.Object(
+  {
+    connections: Type.Integer({
+      description: "Connections for reading, for each process; one more is for writing.",
+      default: 8,
+      reason: "More give no more resolves a second; a hundred sidecars take 800 of the server's.",
+      minimum: 1,
+      maximum: 1_000,
+    }),
+    connectTimeoutMs: Type.Integer({
+      description: "How long connecting, or waiting for a connection, may take, in milliseconds.",
+      default: 2_000,
+      reason: "Longer than a lost packet is sent again after; who asks waits no longer.",
+      minimum: 1,
+      maximum: 600_000,
+    }),
+    statementTimeoutMs: Type.Integer({
+      description: "How long one statement may take before it is given up, in milliseconds.",
+      default: 5_000,
+      reason: "A hundred times what the slowest takes with 100,000 subjects.",
+      minimum: 1,
+      maximum: 600_000,
+    }),
+  },
+  { additionalProperties: false },
+);
+
 /** Where the directory is kept and how far it may grow. */
 export const directoryOptionsSchema = Type.Object(
   {
-    file: Type.String({
-      description: "SQLite database file; its folder is made if it is missing.",
-      default: "state/directory.db",
-      reason: "Beside the other state of a checkout, and ignored by git.",
+    database: Type.String({
+      description:
+        "Database: sqlite:<file>, whose folder is made if it is missing, or " +
+        "postgres://<user>:<password>@<host>:<port>/<database>, which several sidecars share; " +
+        "sslmode (disable, require, verify-ca, verify-full), sslrootcert, sslcert and sslkey as " +
+        "parameters, verify-full unless the host is this machine.",
+      default: "sqlite:state/directory.db",
+      reason: "Beside the other state of a checkout, ignored by git, and no server is needed.",
       minLength: 1,
+      secret: "url-password",
     }),
+    startWithout: Type.Boolean({
+      description:
+        "Start although the database can't be used: that is reported, and tried again until it " +
+        "can be. Until then nobody is known, and everything is denied.",
+      default: false,
+      reason: "A mistake in the configuration is seen at once.",
+    }),
+    postgres: postgresOptionsSchema,
     cataloguesFolder: Type.String({
       description: "Folder of catalogue files, one `<application>.yaml` each.",
       default: "catalogues",
@@ -71,3 +112,6 @@ export const directoryOptionsSchema = Type.Object(
 
 /** Options of the directory; see `directoryOptionsSchema`. */
 export type DirectoryOptions = Static<typeof directoryOptionsSchema>;
+
+/** Options of a directory on PostgreSQL; see `postgresOptionsSchema`. */
+export type PostgresOptions = Static<typeof postgresOptionsSchema>;

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type PostgresServer, startPostgres } from "../../test/support/postgres.ts";
 import { openTestDirectory, type TestDirectory } from "../../test/support/test-directory.ts";
 import { noDeadline } from "../base/deadline.ts";
 import type { ConditionClass, Conditions } from "../decision/permission-set.ts";
@@ -182,12 +183,18 @@ describe("expandGrants()", () => {
   });
 });
 
-describe("resolve()", () => {
+describe.each(["SQLite", "PostgreSQL"])("resolve() on %s", (database) => {
+  let server: PostgresServer | undefined;
   let test: TestDirectory;
   beforeAll(async () => {
-    test = await openTestDirectory();
+    if (database === "PostgreSQL") server = await startPostgres(["fsync=off"]);
+    const url = await server?.createDatabase();
+    test = await openTestDirectory(url === undefined ? {} : { database: url });
   });
-  afterAll(() => test.dispose());
+  afterAll(async () => {
+    await test.dispose();
+    await server?.dispose();
+  });
 
   it("comes to the same from a file through the database", async () => {
     await fc.assert(

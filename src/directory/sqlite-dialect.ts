@@ -8,9 +8,12 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
-import { PdpError } from "../decision/error.ts";
 import type { SqliteValue } from "./sqlite-protocol.ts";
 import type { SqliteResult, SqliteThread } from "./sqlite-thread.ts";
+import { createTurns } from "./turns.ts";
+
+/** A write may wait as long as all those before it take, each for another process's write. */
+const WAIT_MAX_MS = 2 ** 31 - 1;
 
 /** How a pool of connections in a thread is used. */
 export interface SqlitePool {
@@ -52,7 +55,7 @@ interface PooledConnection extends DatabaseConnection {
 function createDriver(pool: SqlitePool): Driver {
   let thread: SqliteThread | undefined;
   const idle: DatabaseConnection[] = [];
-  const queue: ((connection: DatabaseConnection) => void)[] = [];
+  const turns = createTurns({ ...pool, max: pool.connections, waitMaxMs: WAIT_MAX_MS });
   return {
     async init() {
       const started = await pool.start();
@@ -60,21 +63,12 @@ function createDriver(pool: SqlitePool): Driver {
       for (let i = 0; i < pool.connections; i++) idle.push(createConnection(started, i));
     },
     async acquireConnection() {
-      const connection = idle.pop();
-      if (connection !== undefined) return connection;
-      if (queue.length >= pool.waitingMax) {
-        throw new PdpError("resource-exhausted", "too many directory reads are waiting");
-      }
-      return new Promise((resolve) => pool.onWaiting(queue.push(resolve)));
+      await turns.take();
+      return idle.pop()!;
     },
     async releaseConnection(connection) {
-      const next = queue.shift();
-      if (next === undefined) {
-        idle.push(connection);
-        return;
-      }
-      pool.onWaiting(queue.length);
-      next(connection);
+      idle.push(connection);
+      turns.give();
     },
     beginTransaction: (connection) => begin(connection as PooledConnection, pool),
     commitTransaction: (connection) => end(connection as PooledConnection, pool, "commit"),

@@ -41,7 +41,7 @@ export async function openGoldenWorld(golden: GoldenCase): Promise<GoldenWorld> 
   const directory = await openDirectory({
     options: {
       ...Create(directoryOptionsSchema),
-      file: join(folder, "directory.db"),
+      database: `sqlite:${join(folder, "directory.db")}`,
       cataloguesFolder: join(projectRoot, "catalogues"),
     },
     clock,

@@ -25,7 +25,7 @@ describe("postern directory, on a database of its own", () => {
   const directory = (...args: string[]) =>
     runPostern(["directory", ...args], {
       openDirectory: open,
-      env: { POSTERN_DIRECTORY_FILE: join(folder, "directory.db") },
+      env: { POSTERN_DIRECTORY_DATABASE: `sqlite:${join(folder, "directory.db")}` },
     });
   const file = (name: string, text: string): string => {
     writeFileSync(join(folder, name), text);

@@ -18,6 +18,7 @@ import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
+import { parseDatabaseUrl } from "../../src/base/database-url.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import {
   argumentsOf,
@@ -61,6 +62,12 @@ function check(name: string, content: string): Promise<unknown> {
   const path = join(folder, name);
   writeFileSync(path, content);
   return runPostern(["config", "check", "--config", path]);
+}
+
+function databaseFile({ database }: { readonly database: string }): string {
+  const url = parseDatabaseUrl(database);
+  expect(url.kind).toBe("sqlite");
+  return url.kind === "sqlite" ? url.file : "";
 }
 
 describe("Dockerfile", () => {
@@ -216,7 +223,7 @@ describe("deploy/kubernetes.yaml", () => {
     expect(postern.volumeMounts!.map(({ name }) => name)).toEqual(volumes);
     expect(pod.volumes[0]?.configMap?.name).toBe(configMap.metadata.name);
     const writable = postern.volumeMounts!.filter(({ readOnly }) => !readOnly);
-    const written = [bundle.lastGoodFolder, directory.file, admin.controlSocket];
+    const written = [bundle.lastGoodFolder, databaseFile(directory), admin.controlSocket];
     const home = argumentsOf("WORKDIR")[0]!;
     expect(
       written.filter((path) =>
@@ -252,7 +259,7 @@ describe("deploy/postern.service", () => {
     const file = join(projectRoot, "deploy/systemd.yaml");
     const { grpc, bundle, directory, admin } = loadConfig({ file, env: {} }).config;
     const socket = grpc.listen[0]!.replace("unix:", "");
-    const written = [socket, admin.controlSocket, directory.file, bundle.lastGoodFolder];
+    const written = [socket, admin.controlSocket, databaseFile(directory), bundle.lastGoodFolder];
     expect(settings("ProtectSystem")).toEqual(["strict"]);
     expect(settings("RuntimeDirectory")).toEqual(["postern"]);
     expect(settings("StateDirectory")).toEqual(["postern"]);

@@ -25,7 +25,7 @@ function directory(...args: string[]): Promise<CliRun> {
   const inside = (path: string): string => join(server.workspace.folder, path);
   return runPostern(["directory", ...args], {
     env: {
-      POSTERN_DIRECTORY_FILE: inside("state/directory.db"),
+      POSTERN_DIRECTORY_DATABASE: `sqlite:${inside("state/directory.db")}`,
       POSTERN_DIRECTORY_CATALOGUES_FOLDER: inside("catalogues"),
     },
     openDirectory: ({ directory: options }) =>

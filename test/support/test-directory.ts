@@ -15,8 +15,10 @@ import { type ManualClock, manualClock } from "./manual-clock.ts";
 export interface TestDirectory {
   readonly directory: Directory;
   readonly clock: ManualClock;
-  /** The database. */
-  readonly file: string;
+  /** The URL of its database. */
+  readonly database: string;
+  /** A folder of its own. */
+  readonly folder: string;
   /** Applies YAML text. */
   apply(text: string, options?: { readonly dryRun?: boolean }): Promise<Plan>;
   /** Does what the poll timer does. */
@@ -27,13 +29,14 @@ export interface TestDirectory {
   dispose(): Promise<void>;
 }
 
-/** Opens an empty directory with the shipped catalogues. */
+/** Opens an empty directory with the shipped catalogues: on SQLite, unless a database is given. */
 export async function openTestDirectory(
   overrides: Partial<DirectoryDeps["options"]> = {},
   deps: Partial<DirectoryDeps> = {},
 ): Promise<TestDirectory> {
   const folder = await mkdtemp(join(tmpdir(), "postern-directory-"));
-  const opened = await openAt(join(folder, "directory.db"), overrides, deps);
+  const database = overrides.database ?? `sqlite:${join(folder, "directory.db")}`;
+  const opened = await openAt({ database, folder }, overrides, deps);
   return {
     ...opened,
     async dispose() {
@@ -44,14 +47,14 @@ export async function openTestDirectory(
 }
 
 async function openAt(
-  file: string,
+  at: Pick<TestDirectory, "database" | "folder">,
   overrides: Partial<DirectoryDeps["options"]>,
   deps: Partial<DirectoryDeps>,
 ): Promise<TestDirectory> {
   const clock = manualClock();
   let poll: () => void = () => {};
   const directory = await openDirectory({
-    options: { ...Create(directoryOptionsSchema), file, ...overrides },
+    options: { ...Create(directoryOptionsSchema), database: at.database, ...overrides },
     clock,
     logger: silentLogger,
     meter: silentMeter,
@@ -66,11 +69,11 @@ async function openAt(
   return {
     directory,
     clock,
-    file,
+    ...at,
     apply: (text, { dryRun = false } = {}) =>
       directory.apply({ name: "test.yaml", text }, { dryRun }),
     poll: () => poll(),
-    openAnother: (more = {}) => openAt(file, { ...overrides, ...more }, deps),
+    openAnother: (more = {}) => openAt(at, { ...overrides, ...more }, deps),
     dispose: () => directory.close(),
   };
 }

@@ -95,7 +95,7 @@ async function startServer(cwd: string, setup: ServeSetup): Promise<ServerProces
       env: {
         ...environment,
         POSTERN_ADMIN_CONTROL_SOCKET: `${state}/control.sock`,
-        POSTERN_DIRECTORY_FILE: `${state}/directory.db`,
+        POSTERN_DIRECTORY_DATABASE: `sqlite:${state}/directory.db`,
         POSTERN_BUNDLE_LAST_GOOD_FOLDER: `${state}/bundles`,
       },
       stdio: ["ignore", "pipe", "pipe"],
