@@ -1,5 +1,3 @@
-import { EventEmitter } from "node:events";
-import { status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
 import { manualClock } from "../../test/support/manual-clock.ts";
 import { notingMeter } from "../../test/support/noting-meter.ts";
@@ -7,8 +5,9 @@ import { silentLogger } from "../base/logger.ts";
 import type { UnaryHandler } from "../base/unary-handler.ts";
 import { PdpError } from "../decision/error.ts";
 import { createCallGate } from "./call-gate.ts";
+import { GrpcCode, type GrpcFailure } from "./status.ts";
 
-type Cancellable = { cancelled: boolean };
+type Cancellable = { isCancelled: boolean };
 
 async function pass(
   handler: (...args: [...Parameters<UnaryHandler>, Cancellable]) => ReturnType<UnaryHandler>,
@@ -18,24 +17,24 @@ async function pass(
   const { meter, notes } = notingMeter();
   const options = { callsMax: 1, streamsMax: 1 };
   const gate = createCallGate({ clock, logger: silentLogger, meter, options });
-  const method = gate.unary(
-    "/m",
-    (request, context) => {
-      clock.advance(250);
-      return handler(request, context, call);
-    },
-    { kind: "unix", certificateNames: [] },
-  );
+  const serve = gate.unary("/m", (request, context) => {
+    clock.advance(250);
+    return handler(request, context, call);
+  });
+  const { promise: answer, resolve } = Promise.withResolvers<Uint8Array | GrpcCode>();
+  const passedAtMs = clock.monotonicMs() + deadlineMs;
   const call = {
-    request: new Uint8Array(),
-    cancelled: false,
-    getDeadline: () => clock.wallMs() + deadlineMs,
+    peer: { kind: "unix", certificateNames: [] } as const,
+    isCancelled: false,
+    isAnswered: false,
+    get atMonotonicMs() {
+      return this.isCancelled ? Number.NEGATIVE_INFINITY : passedAtMs;
+    },
+    succeed: resolve,
+    fail: ({ code }: GrpcFailure) => resolve(code),
   };
-  // The gate uses no more of a call than is here.
-  const answer = await new Promise((resolve) =>
-    method(call as never, (error, value) => resolve(error?.code ?? value)),
-  );
-  return { answer, notes };
+  serve(call, new Uint8Array());
+  return { answer: await answer, notes };
 }
 
 describe("createCallGate()", () => {
@@ -69,7 +68,7 @@ describe("createCallGate()", () => {
       },
     ]) {
       const { answer, notes } = await pass(handler);
-      expect(answer).toBe(status.UNAVAILABLE);
+      expect(answer).toBe(GrpcCode.UNAVAILABLE);
       expect(notes).toContain("postern_grpc_calls_total /m UNAVAILABLE 1");
     }
   });
@@ -78,7 +77,7 @@ describe("createCallGate()", () => {
     const { answer, notes } = await pass(() => {
       throw new Error("was asked");
     }, 0);
-    expect(answer).toBe(status.DEADLINE_EXCEEDED);
+    expect(answer).toBe(GrpcCode.DEADLINE_EXCEEDED);
     expect(notes).toContain("postern_grpc_calls_total /m DEADLINE_EXCEEDED 1");
   });
 
@@ -86,7 +85,7 @@ describe("createCallGate()", () => {
     const deadlines: number[] = [];
     const { notes } = await pass((_, { deadline }, call) => {
       deadlines.push(deadline.atMonotonicMs);
-      call.cancelled = true;
+      call.isCancelled = true;
       deadlines.push(deadline.atMonotonicMs);
       return bytes;
     });
@@ -94,25 +93,28 @@ describe("createCallGate()", () => {
     expect(notes[0]).toBe("postern_grpc_calls_total /m CANCELLED 1");
   });
 
-  it("counts streams by how they ended, and frees their place", () => {
+  it("counts streams by how they ended, and frees their place", async () => {
     const { meter, notes } = notingMeter();
     const options = { callsMax: 1, streamsMax: 1 };
     const gate = createCallGate({ clock: manualClock(), logger: silentLogger, meter, options });
-    const serve = gate.stream("/s", () => {});
+    const serve = gate.stream("/s", async () => {});
     const open = () => {
-      const call = Object.assign(new EventEmitter(), { cancelled: false });
-      serve(call as never);
-      return call;
+      const { promise, resolve } = Promise.withResolvers<GrpcCode>();
+      let code: GrpcCode = GrpcCode.OK;
+      const fail = (failure: GrpcFailure) => {
+        code = failure.code;
+      };
+      serve({ ended: () => promise, fail });
+      return async (how = code) => {
+        resolve(how);
+        await promise;
+      };
     };
-    const first = open();
-    const tooMany = open();
-    // grpc-js marks a call as cancelled after every error status.
-    tooMany.cancelled = true;
-    tooMany.emit("close");
-    first.emit("close");
-    const cancelled = open();
-    cancelled.cancelled = true;
-    cancelled.emit("close");
+    const endFirst = open();
+    const endRefused = open();
+    await endRefused();
+    await endFirst();
+    await open()(GrpcCode.CANCELLED);
     expect(notes).toEqual([
       ...["postern_grpc_streams 1", "postern_grpc_streams 2"],
       ...["postern_grpc_streams 1", "postern_grpc_calls_total /s RESOURCE_EXHAUSTED 1"],

@@ -1,32 +1,38 @@
-import {
-  type handleUnaryCall,
-  type ServerDuplexStream,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  status,
-} from "@grpc/grpc-js";
 import type { Clock } from "../base/clock.ts";
-import type { Deadline } from "../base/deadline.ts";
+import { type Deadline, remainingMs } from "../base/deadline.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Labels, Meter } from "../base/meter.ts";
 import type { Peer, UnaryHandler } from "../base/unary-handler.ts";
 import { PdpError, toPdpError } from "../decision/error.ts";
 import type { GrpcOptions } from "./options.ts";
-import { grpcStatus } from "./status.ts";
+import { GrpcCode, type GrpcFailure, grpcFailure } from "./status.ts";
 
 /** What every call passes on its way to a handler: limits, deadline, metrics, error conversion. */
 export interface CallGate {
-  unary(method: string, handler: UnaryHandler, peer: Peer): handleUnaryCall<Uint8Array, Uint8Array>;
-  stream<Call extends StreamingCall>(
+  unary(method: string, handler: UnaryHandler): (call: GatedCall, request: Uint8Array) => void;
+  stream<Call extends GatedStream>(
     method: string,
-    handler: (call: Call) => void,
+    handler: StreamHandler<Call>,
   ): (call: Call) => void;
 }
 
-/** A call whose answer is a stream. */
-export type StreamingCall =
-  | ServerWritableStream<Uint8Array, Uint8Array>
-  | ServerDuplexStream<Uint8Array, Uint8Array>;
+/** A unary call as the gate needs it; `UnaryCall` is one. */
+export interface GatedCall extends Deadline {
+  readonly peer: Peer;
+  readonly isCancelled: boolean;
+  readonly isAnswered: boolean;
+  succeed(answer: Uint8Array): void;
+  fail(failure: GrpcFailure): void;
+}
+
+/** A streaming call as the gate needs it; `StreamingCall` is one. */
+export interface GatedStream {
+  ended(): Promise<GrpcCode>;
+  fail(failure: GrpcFailure): void;
+}
+
+/** Serves a streaming call; a failure ends it. */
+export type StreamHandler<Call> = (call: Call) => Promise<void>;
 
 /** What the gate works with. */
 export interface CallGateDeps {
@@ -44,45 +50,59 @@ export function createCallGate(deps: CallGateDeps): CallGate {
   return { unary: createUnaryGate(parts), stream: createStreamGate(parts) };
 }
 
-type Call = ServerUnaryCall<Uint8Array, Uint8Array>;
-
 type GateParts = CallGateDeps & { readonly instruments: Instruments };
 
 function createUnaryGate({ clock, logger, options, instruments }: GateParts): CallGate["unary"] {
   let waiting = 0;
 
-  // Only what is awaited counts: an answer that is there at once never meets another call.
-  async function settle(answer: Promise<Uint8Array>): Promise<Uint8Array> {
-    instruments.waiting.set(++waiting);
-    try {
-      return await answer;
-    } finally {
-      instruments.waiting.set(--waiting);
-    }
-  }
-
-  return (method, handler, peer) => {
+  return (method, handler) => {
     const done = instruments.forMethod(method);
-    return (call, respond) => {
-      const startedMs = clock.monotonicMs();
-      const succeed = (answer: Uint8Array): void => {
-        done(call.cancelled ? status.CANCELLED : status.OK, clock.monotonicMs() - startedMs);
-        respond(null, answer);
-      };
-      const fail = (error: unknown): void => {
-        const failure = grpcStatus(pdpErrorOf(error, method, logger));
-        done(call.cancelled ? status.CANCELLED : failure.code, clock.monotonicMs() - startedMs);
-        respond(failure);
-      };
+
+    function succeed(call: GatedCall, answer: Uint8Array, startedMs: number): void {
+      // Its deadline has answered it.
+      if (call.isAnswered && !call.isCancelled) return;
+      done(call.isCancelled ? GrpcCode.CANCELLED : GrpcCode.OK, clock.monotonicMs() - startedMs);
+      call.succeed(answer);
+    }
+
+    function fail(call: GatedCall, error: unknown, startedMs: number): void {
+      if (call.isAnswered && !call.isCancelled) return;
+      const failure = grpcFailure(pdpErrorOf(error, method, logger));
+      const code = call.isCancelled ? GrpcCode.CANCELLED : failure.code;
+      done(code, clock.monotonicMs() - startedMs);
+      call.fail(failure);
+    }
+
+    // Only what is awaited counts: an answer that is there at once never meets another call.
+    async function hold(
+      call: GatedCall,
+      answer: Promise<Uint8Array>,
+      startedMs: number,
+    ): Promise<Uint8Array> {
+      instruments.waiting.set(++waiting);
+      const stopTimer = whenPassed(call, clock, () => fail(call, expired(), startedMs));
       try {
-        const deadline = new CallDeadline(call, deadlineMs(call, clock, startedMs));
-        if (deadline.atMonotonicMs <= startedMs) throw expired();
+        return await answer;
+      } finally {
+        stopTimer();
+        instruments.waiting.set(--waiting);
+      }
+    }
+
+    return (call, request) => {
+      const startedMs = clock.monotonicMs();
+      try {
+        if (call.atMonotonicMs <= startedMs) throw expired();
         if (waiting >= options.callsMax) throw tooMany("calls", options.callsMax);
-        const answer = handler(call.request, { peer, deadline });
-        if (answer instanceof Promise) settle(answer).then(succeed, fail);
-        else succeed(answer);
+        const answer = handler(request, { peer: call.peer, deadline: call });
+        if (answer instanceof Promise) {
+          hold(call, answer, startedMs).then(
+            (held) => succeed(call, held, startedMs),
+            (error) => fail(call, error, startedMs),
+          );
+        } else succeed(call, answer, startedMs);
       } catch (error) {
-        fail(error);
+        fail(call, error, startedMs);
       }
     };
   };
@@ -92,25 +112,28 @@ function createStreamGate({ logger, options, instruments }: GateParts): CallGate
   let open = 0;
   return (method, handler) => {
     const done = instruments.forMethod(method);
-    return (call) => {
-      let failure: status | undefined;
-      call.on("error", (error: { code?: status }) => {
-        failure = error.code ?? status.UNKNOWN;
-      });
+    return async (call) => {
+      const fail = (error: unknown) => call.fail(grpcFailure(pdpErrorOf(error, method, logger)));
       instruments.streams.set(++open);
-      call.on("close", () => {
-        instruments.streams.set(--open);
-        // A call counts as cancelled after an error status too, so that the error comes first.
-        done(failure ?? (call.cancelled ? status.CANCELLED : status.OK));
-      });
-      try {
-        if (open > options.streamsMax) throw tooMany("streams", options.streamsMax);
-        handler(call);
-      } catch (error) {
-        call.emit("error", grpcStatus(pdpErrorOf(error, method, logger)));
-      }
+      if (open > options.streamsMax) fail(tooMany("streams", options.streamsMax));
+      else handler(call).catch(fail);
+      const code = await call.ended();
+      instruments.streams.set(--open);
+      done(code);
     };
   };
+}
+
+/** Longest time that a timer of the event loop can be set to. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** Calls `run` when the deadline passes; the function it gives ends that. */
+function whenPassed(deadline: Deadline, clock: Clock, run: () => void): () => void {
+  const leftMs = remainingMs(clock, deadline);
+  // A later one is as good as none.
+  if (leftMs > TIMER_MS_MAX) return () => {};
+  const timer = setTimeout(run, leftMs);
+  return () => clearTimeout(timer);
 }
 
 function pdpErrorOf(error: unknown, method: string, logger: Logger): PdpError {
@@ -124,32 +147,6 @@ function pdpErrorOf(error: unknown, method: string, logger: Logger): PdpError {
   return pdpError;
 }
 
-/**
- * grpc-js gives the deadline as wall-clock time; it is measured from here on without the wall. It
- * keeps timeouts in 32 bits of milliseconds, so that one of more than 24 days has passed at once:
- * DEADLINE_EXCEEDED where a caller meant for ever.
- */
-function deadlineMs(call: Call, clock: Clock, nowMonotonicMs: number): number {
-  const deadline = call.getDeadline();
-  if (deadline === Number.POSITIVE_INFINITY) return deadline;
-  return nowMonotonicMs + Number(deadline) - clock.wallMs();
-}
-
-/** A cancelled call is one whose deadline has passed: nobody waits for its answer. */
-class CallDeadline implements Deadline {
-  readonly #call: Call;
-  readonly #atMonotonicMs: number;
-
-  constructor(call: Call, atMonotonicMs: number) {
-    this.#call = call;
-    this.#atMonotonicMs = atMonotonicMs;
-  }
-
-  get atMonotonicMs(): number {
-    return this.#call.cancelled ? Number.NEGATIVE_INFINITY : this.#atMonotonicMs;
-  }
-}
-
 function expired(): PdpError {
   return new PdpError("deadline-exceeded", "the deadline had passed when the call arrived");
 }
@@ -159,7 +156,11 @@ function tooMany(what: string, max: number): PdpError {
 }
 
 /** Notes the end of a call; `tookMs` is left out for streams, which last as long as they like. */
-type Done = (code: status, tookMs?: number) => void;
+type Done = (code: GrpcCode, tookMs?: number) => void;
+
+const codeNames = Object.fromEntries(
+  Object.entries(GrpcCode).map(([name, code]) => [code, name]),
+) as Record<GrpcCode, string>;
 
 type Instruments = ReturnType<typeof createInstruments>;
 
@@ -188,7 +189,7 @@ function createInstruments(meter: Meter) {
     const labels: Labels[] = [];
     const methodOnly = { method };
     return (code, tookMs) => {
-      labels[code] ??= { method, code: status[code] ?? String(code) };
+      labels[code] ??= { method, code: codeNames[code] };
       total.add(1, labels[code]);
       if (tookMs !== undefined) seconds.observe(tookMs / 1_000, methodOnly);
     };

@@ -1,15 +1,14 @@
 /**
- * The door for services: Postern's own API, health and reflection over `@grpc/grpc-js`, on TCP and
- * unix sockets. Not for deciding, and not for operators.
+ * The door for services: Postern's own API, health and reflection over gRPC, on TCP and unix
+ * sockets. Not for deciding, and not for operators.
  */
 import type { Socket } from "node:net";
-import { Server as GrpcJsServer, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
 import type { Clock } from "../base/clock.ts";
 import { type ListenAddress, parseListenAddress } from "../base/listen-address.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Peer, UnaryHandlers } from "../base/unary-handler.ts";
-import { type CallGate, createCallGate } from "./call-gate.ts";
+import { createCallGate } from "./call-gate.ts";
 import { createDescriptorIndex } from "./descriptor-index.ts";
 import { file_google_rpc_error_details } from "./gen/google/rpc/error_details_pb.js";
 import { file_google_rpc_status } from "./gen/google/rpc/status_pb.js";
@@ -17,7 +16,13 @@ import { file_grpc_health_v1_health } from "./gen/grpc/health/v1/health_pb.js";
 import { file_grpc_reflection_v1_reflection } from "./gen/grpc/reflection/v1/reflection_pb.js";
 import { file_grpc_reflection_v1alpha_reflection } from "./gen/grpc/reflection/v1alpha/reflection_pb.js";
 import { file_postern_v1_decision } from "./gen/postern/v1/decision_pb.js";
-import { createHealthService, type HealthService } from "./health-service.ts";
+import { createHealthService } from "./health-service.ts";
+import {
+  createHttp2Transport,
+  type Method,
+  type Transport,
+  type TransportParts,
+} from "./http2-transport.ts";
 import { type Listener, listen } from "./listener.ts";
 import type { GrpcOptions } from "./options.ts";
 import { createReflectionHandler } from "./reflection-service.ts";
@@ -61,12 +66,26 @@ export async function createGrpcServer(deps: GrpcServerDeps): Promise<GrpcServer
   const { logger, options } = deps;
   const addresses = options.listen.map(parseListenAddress);
   const health = createHealthService(servicesOf(deps.handlers));
-  const methods: Methods = { ...deps, health, gate: createCallGate(deps) };
+  const gate = createCallGate(deps);
+  const methods = new Map<string, Method>();
+  const unary = new Map(deps.handlers)
+    .set("/grpc.health.v1.Health/Check", health.check)
+    .set("/grpc.health.v1.Health/List", health.list);
+  for (const [path, handler] of unary) {
+    methods.set(path, { kind: "unary", serve: gate.unary(path, handler) });
+  }
+  const watch = "/grpc.health.v1.Health/Watch";
+  methods.set(watch, { kind: "stream", serve: gate.stream(watch, health.watch) });
+  const reflect = createReflectionHandler(createDescriptorIndex(reflectedFiles));
+  for (const version of ["v1", "v1alpha"]) {
+    const path = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;
+    methods.set(path, { kind: "stream", serve: gate.stream(path, reflect) });
+  }
   const connections = createConnectionCounters(deps.meter);
   const doors: Door[] = [];
   try {
     for (const address of addresses) {
-      doors.push(await openDoor(address, { methods, connections, options, logger }));
+      doors.push(await openDoor(address, { ...deps, methods, connections }));
     }
   } catch (error) {
     await Promise.all(doors.map((door) => door.close(0)));
@@ -98,25 +117,16 @@ interface Door {
   close(timeoutMs: number): Promise<boolean>;
 }
 
-interface Methods {
-  readonly handlers: UnaryHandlers;
-  readonly health: HealthService;
-  readonly gate: CallGate;
-}
-
 async function openDoor(
   address: ListenAddress,
-  parts: {
-    readonly methods: Methods;
+  parts: Omit<TransportParts, "peerOf"> & {
     readonly connections: ConnectionCounters;
-    readonly options: GrpcOptions;
     readonly logger: Logger;
   },
 ): Promise<Door> {
-  const { methods, connections, options, logger } = parts;
-  const peers = address.kind === "unix" ? [unixPeer] : [loopbackPeer, networkPeer];
-  const transports = new Map(peers.map((peer) => [peer, createTransport(peer, methods, options)]));
+  const { connections, options, logger } = parts;
   const peerOf = address.kind === "unix" ? () => unixPeer : tcpPeerOf;
+  const transport = createHttp2Transport({ ...parts, peerOf });
   const sockets = new Set<Socket>();
   const listener = await listen({
     address,
@@ -129,7 +139,7 @@ async function openDoor(
         sockets.delete(socket);
         connections.closed();
       });
-      transports.get(peerOf(socket))!.take(socket);
+      transport.take(socket);
     },
     onRefused: connections.refused,
     onFailed: (error) => {
@@ -141,83 +151,30 @@ async function openDoor(
     listener,
     close: (timeoutMs) => {
       listener.close();
-      return shutDown([...transports.values()], sockets, timeoutMs);
+      return shutDown(transport, sockets, timeoutMs);
     },
   };
 }
 
-/** A grpc-js server for the connections of one kind of peer: no call has to ask whose it is. */
-interface Transport {
-  readonly server: GrpcJsServer;
-  take(socket: Socket): void;
-}
-
-function createTransport(peer: Peer, methods: Methods, options: GrpcOptions): Transport {
-  const server = new GrpcJsServer(transportOptions(options));
-  register(server, methods, peer);
-  // grpc-js's own listening offers neither modes for unix sockets nor a limit on connections.
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  return { server, take: (socket) => injector.injectConnection(socket) };
-}
-
-/**
- * Sends GOAWAY and waits for the connections to close, since `tryShutdown` calls back before: Node
- * marks sessions as closed when the server is closed, and grpc-js then takes them for ended.
- */
+/** Ends the sessions, and waits for their connections to close. */
 async function shutDown(
-  transports: readonly Transport[],
+  transport: Transport,
   sockets: ReadonlySet<Socket>,
   timeoutMs: number,
 ): Promise<boolean> {
-  for (const { server } of transports) server.tryShutdown(() => {});
+  transport.closeGracefully();
   const closed = Promise.all(
     [...sockets].map((socket) => new Promise((resolve) => socket.once("close", resolve))),
   );
   let isCutOff = false;
   const timer = setTimeout(() => {
     isCutOff = true;
-    for (const { server } of transports) server.forceShutdown();
+    transport.destroy();
     for (const socket of sockets) socket.destroy();
   }, timeoutMs);
   await closed;
   clearTimeout(timer);
   return !isCutOff;
-}
-
-function transportOptions(options: GrpcOptions): ServerOptions {
-  const age = { "grpc.max_connection_age_ms": options.connectionAgeMs };
-  return {
-    "grpc.max_concurrent_streams": options.concurrentStreamsMax,
-    // Node counts this one in megabytes.
-    "grpc-node.max_session_memory": Math.ceil(options.sessionMemoryMaxBytes / 1e6),
-    "grpc.max_receive_message_length": options.requestBytesMax,
-    // An answer to a batch may be larger than its question.
-    "grpc.max_send_message_length": -1,
-    "grpc.keepalive_time_ms": options.keepaliveTimeMs,
-    "grpc.keepalive_timeout_ms": options.keepaliveTimeoutMs,
-    "grpc.max_connection_idle_ms": options.connectionIdleMs,
-    ...(options.connectionAgeMs > 0 && age),
-    "grpc.max_connection_age_grace_ms": options.connectionAgeGraceMs,
-    // Introspection that nobody reads, paid for on every call.
-    "grpc.enable_channelz": 0,
-  };
-}
-
-function register(server: GrpcJsServer, methods: Methods, peer: Peer): void {
-  const { handlers, health, gate } = methods;
-  const unary = new Map(handlers)
-    .set("/grpc.health.v1.Health/Check", health.check)
-    .set("/grpc.health.v1.Health/List", health.list);
-  for (const [path, handler] of unary) {
-    server.register(path, gate.unary(path, handler, peer), asBuffer, asIs, "unary");
-  }
-  const watch = "/grpc.health.v1.Health/Watch";
-  server.register(watch, gate.stream(watch, health.watch), asBuffer, asIs, "serverStream");
-  const reflect = createReflectionHandler(createDescriptorIndex(reflectedFiles));
-  for (const version of ["v1", "v1alpha"]) {
-    const path = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;
-    server.register(path, gate.stream(path, reflect), asBuffer, asIs, "bidi");
-  }
 }
 
 /** `/package.Service/Method` → `package.Service`, each once. */
@@ -236,17 +193,6 @@ export function tcpPeerOf({ remoteAddress = "" }: Pick<Socket, "remoteAddress">)
     remoteAddress === "::1" ||
     remoteAddress.startsWith("::ffff:127.");
   return isLoopback ? loopbackPeer : networkPeer;
-}
-
-/** Messages stay bytes: handlers decode them, so that they know no transport. */
-function asIs(bytes: Buffer): Uint8Array {
-  return bytes;
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes)
-    ? bytes
-    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 interface ConnectionCounters {

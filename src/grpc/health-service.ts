@@ -1,5 +1,4 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { type ServerWritableStream, status } from "@grpc/grpc-js";
 import type { UnaryHandler } from "../base/unary-handler.ts";
 import { PdpError } from "../decision/error.ts";
 import {
@@ -8,14 +7,14 @@ import {
   HealthCheckResponseSchema,
   HealthListResponseSchema,
 } from "./gen/grpc/health/v1/health_pb.js";
-
-type Watch = ServerWritableStream<Uint8Array, Uint8Array>;
+import { GrpcCode } from "./status.ts";
+import type { StreamingCall } from "./streaming-call.ts";
 
 /** `grpc.health.v1.Health`: all services are well, or none is, as readiness has it. */
 export interface HealthService {
   readonly check: UnaryHandler;
   readonly list: UnaryHandler;
-  watch(call: Watch): void;
+  watch(call: StreamingCall): Promise<void>;
   setServing(isServing: boolean): void;
   /** Says NOT_SERVING for good and ends the watches, after which clients look elsewhere. */
   close(): void;
@@ -27,7 +26,7 @@ const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = HealthCheckResponse_ServingSta
 export function createHealthService(services: readonly string[]): HealthService {
   const known = new Set(["", ...services]);
   /** Open calls, and whether the service they ask about is known. */
-  const watches = new Map<Watch, boolean>();
+  const watches = new Map<StreamingCall, boolean>();
   let isServing = false;
   let isClosed = false;
 
@@ -55,8 +54,8 @@ export function createHealthService(services: readonly string[]): HealthService 
       const statuses = Object.fromEntries([...known].map((name) => [name, current()]));
       return toBinary(HealthListResponseSchema, create(HealthListResponseSchema, { statuses }));
     },
-    watch: (call) => {
-      const service = serviceOf(call.request);
+    watch: async (call) => {
+      const service = serviceOf(await call.message());
       if (isClosed) {
         endDraining(call);
         return;
@@ -64,8 +63,9 @@ export function createHealthService(services: readonly string[]): HealthService 
       // Of an unknown service the stream stays open, as the protocol has it.
       const isKnown = known.has(service);
       watches.set(call, isKnown);
-      call.on("close", () => watches.delete(call));
       call.write(isKnown ? encoded() : unknown);
+      await call.ended();
+      watches.delete(call);
     },
     setServing,
     close: () => {
@@ -77,8 +77,8 @@ export function createHealthService(services: readonly string[]): HealthService 
   };
 }
 
-function endDraining(call: Watch): void {
-  call.emit("error", { code: status.UNAVAILABLE, details: "draining" });
+function endDraining(call: StreamingCall): void {
+  call.fail({ code: GrpcCode.UNAVAILABLE, message: "draining" });
 }
 
 function serviceOf(request: Uint8Array): string {

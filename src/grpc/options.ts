@@ -80,7 +80,7 @@ const limitProperties = {
 /** How long connections live, in milliseconds. */
 const lifetimeProperties = {
   keepaliveTimeMs: Type.Integer({
-    description: "Milliseconds without traffic after which a connection is pinged.",
+    description: "How often a connection is pinged, in milliseconds.",
     default: 60_000,
     minimum: 1_000,
     maximum: TIMER_MAX_MS,

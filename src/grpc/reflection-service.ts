@@ -1,12 +1,13 @@
-import { once } from "node:events";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { type ServerDuplexStream, status } from "@grpc/grpc-js";
+import { PdpError } from "../decision/error.ts";
 import type { DescriptorIndex } from "./descriptor-index.ts";
 import {
   type ServerReflectionRequest,
   ServerReflectionRequestSchema,
   ServerReflectionResponseSchema,
 } from "./gen/grpc/reflection/v1/reflection_pb.js";
+import { GrpcCode } from "./status.ts";
+import type { StreamingCall } from "./streaming-call.ts";
 
 type Answer = NonNullable<
   MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]
@@ -18,35 +19,29 @@ type Answer = NonNullable<
  */
 export function createReflectionHandler(
   index: DescriptorIndex,
-): (call: ServerDuplexStream<Uint8Array, Uint8Array>) => void {
-  return (call) => {
-    serve(call, index).catch(() => {
-      // The stream broke, or the request did not decode; the call can't go on either way.
-      call.emit("error", {
-        code: status.INVALID_ARGUMENT,
-        details: "message: is not a ServerReflectionRequest",
+): (call: StreamingCall) => Promise<void> {
+  return async (call) => {
+    for await (const bytes of call.messages()) {
+      const originalRequest = decode(bytes);
+      const response = create(ServerReflectionResponseSchema, {
+        validHost: originalRequest.host,
+        originalRequest,
+        messageResponse: answerTo(originalRequest, index),
       });
-    });
+      // A client that asks without reading waits; answers never pile up.
+      await call.write(toBinary(ServerReflectionResponseSchema, response));
+    }
+    call.end();
   };
 }
 
-async function serve(
-  call: ServerDuplexStream<Uint8Array, Uint8Array>,
-  index: DescriptorIndex,
-): Promise<void> {
-  // A stream that is destroyed sends no status, and its client would wait for ever.
-  for await (const bytes of call.iterator({ destroyOnReturn: false })) {
-    const originalRequest = fromBinary(ServerReflectionRequestSchema, bytes);
-    const response = create(ServerReflectionResponseSchema, {
-      validHost: originalRequest.host,
-      originalRequest,
-      messageResponse: answerTo(originalRequest, index),
-    });
-    const isTaken = call.write(toBinary(ServerReflectionResponseSchema, response));
-    // A client that asks without reading waits; answers never pile up.
-    if (!isTaken) await once(call, "drain");
+function decode(bytes: Uint8Array): ServerReflectionRequest {
+  try {
+    return fromBinary(ServerReflectionRequestSchema, bytes);
+  } catch (error) {
+    const message = "message: is not a ServerReflectionRequest";
+    throw new PdpError("invalid-argument", message, { cause: error });
   }
-  call.end();
 }
 
 function answerTo(request: ServerReflectionRequest, index: DescriptorIndex): Answer {
@@ -74,7 +69,7 @@ function answerTo(request: ServerReflectionRequest, index: DescriptorIndex): Ans
     default:
       return {
         case: "errorResponse",
-        value: { errorCode: status.INVALID_ARGUMENT, errorMessage: "nothing is asked for" },
+        value: { errorCode: GrpcCode.INVALID_ARGUMENT, errorMessage: "nothing is asked for" },
       };
   }
 }
@@ -85,5 +80,5 @@ function files(found: readonly Uint8Array[] | undefined, missing: string): Answe
 }
 
 function notFound(errorMessage: string): Answer {
-  return { case: "errorResponse", value: { errorCode: status.NOT_FOUND, errorMessage } };
+  return { case: "errorResponse", value: { errorCode: GrpcCode.NOT_FOUND, errorMessage } };
 }

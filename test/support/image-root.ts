@@ -14,7 +14,7 @@ import { projectRoot } from "./source-files.ts";
 /** Text of a file of the project. */
 export const fileText = (name: string): string => readFileSync(join(projectRoot, name), "utf8");
 
-/** Instructions of the Dockerfile's last stage, with continued lines in one, such as `["COPY", "src src/"]`. */
+/** Instructions of the last stage, with continued lines in one, such as `["COPY", "src src/"]`. */
 const instructions = fileText("Dockerfile")
   .replaceAll(/^#.*\n/gm, "")
   .replaceAll(/\\\n\s*/g, "")
