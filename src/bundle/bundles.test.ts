@@ -1,4 +1,14 @@
-import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import {
+  access,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -189,6 +199,22 @@ describe("createBundles()", () => {
     await writeFile(join(root, "state.tar.gz"), "");
     expect(await bundles.remove("../../state")).toBe(false);
     await access(join(root, "state.tar.gz"));
+  });
+
+  it("keeps an application in force while nobody can tell whether its file is gone", async () => {
+    await put("a", "r1");
+    const bundles = await started();
+    await rm(file("a"));
+    await symlink(file("a"), file("a"));
+    const looped = { kind: "unavailable", message: expect.stringMatching(/ELOOP.*stays in force/) };
+    await expect(bundles.remove("a")).rejects.toMatchObject(looped);
+
+    await rename(join(root, "bundles"), join(root, "elsewhere"));
+    await writeFile(join(root, "bundles"), "no folder");
+    const noFolder = { kind: "unavailable", message: expect.stringMatching(/ENOTDIR/) };
+    await expect(bundles.remove("a")).rejects.toMatchObject(noFolder);
+    expect(bundles.policies.get("a")?.revision).toBe("r1");
+    expect(await readFile(copy("a"))).toBeDefined();
   });
 
   it("forgets a refused file that goes", async () => {

@@ -34,7 +34,8 @@ export interface Bundles {
   list(): readonly BundleStatus[];
   /**
    * Takes an application out of force and forgets its last good copy. Its file has to be gone from
-   * the folder already: otherwise `invalid-argument`. `false` = no such application.
+   * the folder already: otherwise `invalid-argument`, and `unavailable` if that can't be told.
+   * `false` = no such application.
    */
   remove(application: string): Promise<boolean>;
   /** Stops watching and gives up a preparation in progress. What is in force stays so. */
@@ -154,8 +155,16 @@ async function copiesOf(lastGood: LastGood, journal: BundleJournal): Promise<rea
 async function refuseIfInFolder(application: string, folder: string): Promise<void> {
   try {
     await stat(join(folder, application + bundleSuffix));
-  } catch {
-    return;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return;
+    // A folder that can't be looked into may hold the file, which would bring the application back.
+    throw new PdpError(
+      "unavailable",
+      `application: can't tell whether the bundle of ${application} has left ${folder}: ${message}. ` +
+        "The application stays in force.",
+      { field: "application", cause: error },
+    );
   }
   throw new PdpError(
     "invalid-argument",
