@@ -31,7 +31,7 @@ const PARAMETERS = ["host", "sslmode", "sslrootcert", "sslcert", "sslkey"];
 const POSTGRES = /^postgres(ql)?:\/\//;
 const SQLITE = "sqlite:";
 const PORT = 5_432;
-const NO_HOST = "host.invalid";
+const NO_HOST = "no-host.invalid";
 const EXAMPLES = "expected sqlite:<file> or postgres://<user>:<password>@<host>:<port>/<database>";
 
 /** Reads a database URL; throws an `Error` that says what is wrong, without the password. */

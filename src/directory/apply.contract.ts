@@ -16,6 +16,8 @@ async function refusal(test: TestDirectory, text: string): Promise<readonly stri
 }
 
 const platform = (part: string): string => `applications: { platform: { ${part} } }`;
+const longIds = (count: number): string =>
+  Array.from({ length: count }, (_, i) => `${i}${"é".repeat(127)}`).join(", ");
 const assignedToA = (...assignments: string[]): string => `
 subjects: [{ id: a }]
 applications:
@@ -94,6 +96,11 @@ applications:
         'subjects: [{ id: "a\\0" }]',
         "without control characters",
       ],
+      [
+        "a reason that no text can have",
+        assignedToA('roles: [user], reason: "a\\0b"'),
+        "reason: expected a text without the character U+0000",
+      ],
       ["a list at the top", "[]", "the file: expected a mapping of keys"],
       [
         "attributes that are too large",
@@ -146,6 +153,11 @@ applications:
         "a star inside a scope",
         assignedToA("roles: [user], scope: { id: [a*b] }"),
         'scope.id[0]: "a*b": expected * at the end only',
+      ],
+      [
+        "a scope that is too large",
+        assignedToA(`roles: [user], scope: { id: [${longIds(8)}] }`),
+        "scope: expected at most 2000 bytes as JSON",
       ],
       ["an empty scope", assignedToA("roles: [user], scope: {}"), "leave scope out for everywhere"],
       [
@@ -310,6 +322,24 @@ applications:
       expect(set.groups).toEqual(["constructor"]);
       const granted = set.classes.find(({ conditions }) => conditions.scope !== undefined);
       expect(Object.entries(granted?.conditions.scope ?? {})).toEqual([["__proto__", ["y"]]]);
+    });
+
+    it("takes the longest names and the largest scope that there may be", async () => {
+      const subject = "é".repeat(128);
+      const text = JSON.stringify({
+        subjects: [{ id: subject, groups: ["g".repeat(256)], attributes: { a: "\0\u2028" } }],
+        applications: {
+          platform: {
+            roles: [{ name: "r".repeat(63) }],
+            assignments: [
+              { subject, roles: ["r".repeat(63)], scope: { id: longIds(7).split(", ") } },
+              { subject, permissions: ["agent:read"], scope: { id: longIds(7).split(", ") } },
+            ],
+          },
+        },
+      });
+      expect((await test.apply(text)).items).toHaveLength(4);
+      expect((await test.apply(text)).items).toEqual([]);
     });
 
     it("removes a subject with all it has, and nothing for what is not there", async () => {

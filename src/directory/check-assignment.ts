@@ -4,7 +4,11 @@ import { checkEach, checkPatterns, complain, type EntryContext } from "./check-r
 import { complainOfId, complainOfTerm } from "./check-values.ts";
 import { type AssignmentEntry, assignmentEntrySchema } from "./directory-file.ts";
 import { type FieldPath, type Problems, quote } from "./problems.ts";
+import { scopeText } from "./read-assignments.ts";
 import { type AssignmentRecord, type Given, type Scope, sortedUnique } from "./records.ts";
+
+/** It is part of an assignment's identity, and a key of PostgreSQL's has 2,704 bytes in all. */
+const SCOPE_BYTES_MAX = 2_000;
 
 /** Checks an assignment's entry: one record for each role and pattern, none if there are mistakes. */
 export function checkAssignment(
@@ -65,6 +69,9 @@ function checkScope(
   }
   if (Object.keys(checked).length === 0) {
     problems.add(path, "expected at least one property; leave scope out for everywhere");
+  }
+  if (Buffer.byteLength(scopeText(checked)) > SCOPE_BYTES_MAX) {
+    problems.add(path, `expected at most ${SCOPE_BYTES_MAX} bytes as JSON; use * or more entries`);
   }
   return checked;
 }

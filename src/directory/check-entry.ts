@@ -76,6 +76,8 @@ function expectation(keyword: string, params: Record<string, unknown>, schema: S
       return `at most ${schema["maxLength"]} characters`;
     case "maxProperties":
       return `at most ${schema["maxProperties"]} keys`;
+    case "pattern":
+      return "a text without the character U+0000";
     case "minimum":
       return `a number from ${schema["minimum"]}`;
     default:

@@ -6,6 +6,10 @@ const remove = Type.Optional(
 const names = (description: string) =>
   Type.Optional(Type.Array(Type.String(), { description, maxItems: 10_000 }));
 
+/** Text for people. PostgreSQL stores every character but one. */
+const text = (maxLength: number) =>
+  Type.Optional(Type.String({ maxLength, pattern: "^[^\\u0000]*$" }));
+
 /** One subject. The entry says everything about it: what it leaves out, the subject has not. */
 export const subjectEntrySchema = Type.Object(
   {
@@ -38,7 +42,7 @@ const restrictionsSchema = Type.Object(
 export const roleEntrySchema = Type.Object(
   {
     name: Type.String({ description: "a letter, then letters, digits, _ . -; at most 63" }),
-    description: Type.Optional(Type.String({ maxLength: 1_000 })),
+    description: text(1_000),
     assignment: Type.Optional(
       Type.Enum(["manual", "group", "default"], {
         description:
@@ -77,8 +81,8 @@ export const assignmentEntrySchema = Type.Object(
         maxProperties: 32,
       }),
     ),
-    grantedBy: Type.Optional(Type.String({ maxLength: 256 })),
-    reason: Type.Optional(Type.String({ maxLength: 1_000 })),
+    grantedBy: text(256),
+    reason: text(1_000),
     remove,
   },
   { additionalProperties: false },

@@ -1,8 +1,8 @@
 import type { ConditionClass, PermissionSet } from "../decision/permission-set.ts";
 import { type ApplicationModel, loadModel } from "./application-model.ts";
-import { expandGrants } from "./expand-grants.ts";
+import { expandGrants, type SubjectGrant } from "./expand-grants.ts";
 import type { TableTransaction } from "./store.ts";
-import { createSubjectReader } from "./subject-reader.ts";
+import { createSubjectReader, type GrantedRole } from "./subject-reader.ts";
 
 /** What resolving depends on besides the tables. */
 export interface ResolverOptions {
@@ -23,12 +23,14 @@ export function createResolver(options: ResolverOptions): Resolver {
   const modelOf = createModels();
   const read = createSubjectReader();
   return async (transaction, { application, subjectId, nowMs }) => {
-    const { subject, groups, grants } = await read(transaction, { application, id: subjectId });
+    const state = await read(transaction, { application, id: subjectId });
+    const { subject, groups } = state;
     const { status, type, attributes, generation, modelGeneration } = subject;
-    const current = grants.filter(({ expiresAtMs }) => (expiresAtMs ?? Infinity) > nowMs);
     let classes: readonly ConditionClass[] = [];
     if (options.hasCatalogue(application) && status !== "disabled") {
-      const model = await modelOf(transaction, application, modelGeneration);
+      const { model, roleNames } = await modelOf(transaction, application, modelGeneration);
+      const grants = [...roleGrants(state.roles, roleNames), ...state.patterns];
+      const current = grants.filter(({ expiresAtMs }) => (expiresAtMs ?? Infinity) > nowMs);
       const hasDefaultRoles =
         status === "unknown"
           ? options.unknownSubjects(application) === "default-roles"
@@ -52,6 +54,19 @@ export function createResolver(options: ResolverOptions): Resolver {
   };
 }
 
+/** Those of the application's roles, in the order of their names. */
+function roleGrants(
+  granted: readonly GrantedRole[],
+  roleNames: ReadonlyMap<number, string>,
+): readonly SubjectGrant[] {
+  return granted
+    .flatMap(({ roleId, ...terms }) => {
+      const role = roleNames.get(roleId);
+      return role === undefined ? [] : [{ ...terms, given: { kind: "role", role } as const }];
+    })
+    .sort((a, b) => (a.given.role < b.given.role ? -1 : Number(a.given.role > b.given.role)));
+}
+
 function earliestExpiry(classes: readonly ConditionClass[]): number | undefined {
   let earliest: number | undefined;
   for (const { conditions } of classes) {
@@ -61,19 +76,28 @@ function earliestExpiry(classes: readonly ConditionClass[]): number | undefined 
   return earliest;
 }
 
+interface KeptModel {
+  readonly generation: number;
+  readonly model: ApplicationModel;
+  /** By id. */
+  readonly roleNames: ReadonlyMap<number, string>;
+}
+
 /** Models by application, each as of the generation at which it changed last. */
 function createModels() {
-  const kept = new Map<string, { generation: number; model: ApplicationModel }>();
+  const kept = new Map<string, KeptModel>();
   return async (
     transaction: TableTransaction,
     application: string,
     generation: number,
-  ): Promise<ApplicationModel> => {
+  ): Promise<KeptModel> => {
     const known = kept.get(application);
     // Two snapshots may be in use at once: whichever comes last is kept, neither is mixed up.
-    if (known?.generation === generation) return known.model;
+    if (known?.generation === generation) return known;
     const model = await loadModel(transaction, application);
-    kept.set(application, { generation, model });
-    return model;
+    const roleNames = new Map([...model.roles].map(([name, { id }]) => [id, name]));
+    const current = { generation, model, roleNames };
+    kept.set(application, current);
+    return current;
   };
 }

@@ -15,7 +15,7 @@ export interface PostgresServer {
   createDatabase(): Promise<string>;
   /** Runs SQL as an administrator, in the database of the URL or the server's own. */
   query(sql: string, url?: string): Promise<readonly Record<string, unknown>[]>;
-  /** Sends a signal to the server, and waits for its end where it ends by it. */
+  /** Ends the server by a signal. SIGKILL goes to all of its processes. */
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Stops or resumes every process of the server. */
   pause(): Promise<void>;
@@ -67,7 +67,9 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
   const kill = async (signal: NodeJS.Signals): Promise<void> => {
     if (server.exitCode !== null || server.signalCode !== null) return;
     const ended = once(server, "exit");
-    server.kill(signal);
+    // Its processes would finish what they are at, and are to be gone as by a loss of power.
+    if (signal === "SIGKILL") await signalAll(server.pid!, signal);
+    else server.kill(signal);
     await ended;
   };
   await start();
