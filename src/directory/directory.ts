@@ -21,6 +21,13 @@ export interface PermissionSetSource {
   resolve(application: string, subjectId: string, deadline: Deadline): Promise<PermissionSet>;
   /** The newest committed generation. */
   generation(deadline: Deadline): Promise<number>;
+  /**
+   * The changes after a generation, in order; one for "all" where they can't be named, also where the
+   * directory is older than `after`: with its own generation then.
+   */
+  changesAfter(after: number): Promise<readonly DirectoryChange[]>;
+  /** Which directory this is; the same for as long as it lives. */
+  identity(): Promise<string>;
 }
 
 /** A directory file as text, with the name that its error messages begin with. */

@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from "kysely";
 import { PdpError } from "../decision/error.ts";
 import { createTables } from "./migration-1.ts";
+import { addIdentity } from "./migration-2.ts";
 import type { SchemaDialect } from "./schema-dialect.ts";
 import type { Tables } from "./tables.ts";
 
@@ -11,7 +12,7 @@ type Migration = (transaction: Transaction<Tables>, dialect: SchemaDialect) => P
  * that run an older program go on reading and writing while and after one runs: a migration adds
  * tables, columns with a default, and indexes, and neither renames nor removes what is there.
  */
-const MIGRATIONS: readonly Migration[] = [createTables];
+const MIGRATIONS: readonly Migration[] = [createTables, addIdentity];
 
 /** The schema version that this program works with. */
 const SCHEMA_VERSION = MIGRATIONS.length;

@@ -9,7 +9,7 @@ import { applyFile } from "./apply-file.ts";
 import type { CatalogueDefinition } from "./catalogue-file.ts";
 import { type ChangeFeed, createChangeFeed, type Repeat, repeatWithTimer } from "./change-feed.ts";
 import { checkFile } from "./check-file.ts";
-import { readGeneration, takeGeneration } from "./commit.ts";
+import { readChanges, readGeneration, takeGeneration } from "./commit.ts";
 import type { ApplyOptions, Directory, DirectoryText } from "./directory.ts";
 import { createDirectoryMetrics, type DirectoryMetrics } from "./directory-metrics.ts";
 import { TooManyGrants } from "./expand-grants.ts";
@@ -116,6 +116,8 @@ function createDirectory(deps: DirectoryDeps, parts: Parts): Directory {
       return metrics.resolve(() => within(deadline, clock, read));
     },
     generation: (deadline) => within(deadline, clock, () => store.read(readGeneration)),
+    changesAfter: (after) => store.read((transaction) => readChanges(transaction, after)),
+    identity: () => store.read(readIdentity),
     async apply(file, applyOptions) {
       const plan = await apply(file, applyOptions, { store, definitions, options });
       // Who asked for the change sees it announced before the answer.
@@ -149,6 +151,14 @@ async function apply(
         : await takeGeneration(transaction, touchedBy(items));
     return { items, warnings: checked.problems.warnings, dryRun, generation };
   });
+}
+
+async function readIdentity(transaction: TableTransaction): Promise<string> {
+  const state = await transaction
+    .selectFrom("state")
+    .select("directory_id")
+    .executeTakeFirstOrThrow();
+  return state.directory_id;
 }
 
 async function hasNoSubjects(transaction: TableTransaction): Promise<boolean> {

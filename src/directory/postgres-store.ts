@@ -50,16 +50,20 @@ export function createPostgresStore(
     if (closing !== undefined) throw closed();
     return work();
   };
+  const explained = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw error instanceof PdpError ? cannotUse(options.database, error) : error;
+    }
+  };
   return {
-    async prepare() {
-      try {
-        if (await isUpToDate(reader, postgresSchema)) return;
-        await migrate(writer, postgresSchema);
-      } catch (error) {
-        if (!(error instanceof PdpError)) throw error;
-        throw cannotUse(options.database, error);
-      }
-    },
+    dialect: postgresSchema,
+    prepare: () =>
+      explained(async () => {
+        if (!(await isUpToDate(reader, postgresSchema))) await migrate(writer, postgresSchema);
+      }),
+    isUpToDate: () => explained(() => isUpToDate(reader, postgresSchema)),
     read: (work) =>
       whileOpen(async () => {
         const result = await reader.transaction().execute(work);

@@ -32,7 +32,9 @@ export function createPreparedStore({ store, prepare, clock }: PreparedStoreDeps
     return attempt;
   };
   return {
+    dialect: store.dialect,
     prepare: prepared,
+    isUpToDate: store.isUpToDate,
     async read(work) {
       await prepared();
       return store.read(work);

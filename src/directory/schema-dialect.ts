@@ -20,6 +20,8 @@ export interface SchemaDialect {
   hasTables(database: Kysely<Tables>): Promise<boolean>;
   /** Keeps every other process from migrating until the transaction ends. */
   lock(transaction: Transaction<Tables>): Promise<void>;
+  /** Lets ids that the database gives begin above those that were written. */
+  continueIds(transaction: Transaction<Tables>): Promise<void>;
 }
 
 /** SQLite's. */
@@ -32,6 +34,8 @@ export const sqliteSchema: SchemaDialect = {
   },
   // The transaction has the write lock of the file from its begin.
   lock: async () => {},
+  // SQLite begins above the highest by itself.
+  continueIds: async () => {},
 };
 
 /** The schema (PostgreSQL's word for a name space) that the tables are in. */
@@ -60,5 +64,13 @@ export const postgresSchema: SchemaDialect = {
     }
     // Making it takes a right that is not needed where somebody else has made it.
     if (found.schema === 0) await transaction.schema.createSchema(POSTGRES_SCHEMA).execute();
+  },
+  async continueIds(transaction) {
+    for (const table of ["roles", "group_mappings"]) {
+      const next = sql`select coalesce(max(id), 0) + 1 from ${sql.table(table)}`;
+      await sql`select setval(pg_get_serial_sequence(${table}, 'id'), (${next}), false)`.execute(
+        transaction,
+      );
+    }
   },
 };

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { chmod, mkdir, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { Kysely } from "kysely";
@@ -50,15 +51,24 @@ export function createSqliteStore(
     if (isClosed) throw new PdpError("unavailable", "the directory is closed");
     return work();
   };
+  const explained = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw error instanceof SqliteError ? cannotOpen(file, error.reason, error) : error;
+    }
+  };
   return {
+    dialect: sqliteSchema,
     async prepare() {
       await ensureFile(file);
-      try {
+      await explained(async () => {
         // The writer's thread starts only where there is something to write.
         if (!(await isUpToDate(reader, sqliteSchema))) await migrate(writer, sqliteSchema);
-      } catch (error) {
-        throw error instanceof SqliteError ? cannotOpen(file, error.reason, error) : error;
-      }
+      });
+    },
+    async isUpToDate() {
+      return existsSync(file) && (await explained(() => isUpToDate(reader, sqliteSchema)));
     },
     read: (work) => whileOpen(() => reader.transaction().execute(work)),
     write: (work) => whileOpen(() => writer.transaction().execute(work)),

@@ -1,4 +1,5 @@
 import type { Transaction } from "kysely";
+import type { SchemaDialect } from "./schema-dialect.ts";
 import type { Tables } from "./tables.ts";
 
 /** Either end of a transaction on the directory's tables. */
@@ -11,6 +12,10 @@ export interface Store {
    * Throws `PdpError` `unavailable` with what an operator can do about it.
    */
   prepare(): Promise<void>;
+  /** Whether there is a directory that `prepare` would leave as it is. Makes nothing. */
+  isUpToDate(): Promise<boolean>;
+  /** What is peculiar to its kind of database. */
+  readonly dialect: SchemaDialect;
   read<T>(work: (transaction: TableTransaction) => Promise<T>): Promise<T>;
   /** One at a time, across processes; all or nothing. */
   write<T>(work: (transaction: TableTransaction) => Promise<T>): Promise<T>;

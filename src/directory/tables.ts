@@ -7,6 +7,8 @@ interface StateTable {
   schema_version: number;
   /** Commit sequence of the directory. */
   generation: number;
+  /** Random, and never changed. */
+  directory_id: Generated<string>;
 }
 
 interface ApplicationsTable {
