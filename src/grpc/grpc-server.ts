@@ -174,6 +174,7 @@ async function shutDown(
   }, timeoutMs);
   await closed;
   clearTimeout(timer);
+  transport.destroy();
   return !isCutOff;
 }
 

@@ -46,6 +46,15 @@ const limitProperties = {
     maximum: 1_024 * MiB,
     reason: "Sixteen of the largest requests; Node sets no limit where it is not told one.",
   }),
+  heldBytesMax: Type.Integer({
+    description:
+      "Bytes of requests and answers that calls hold, over all connections, those of up to 4 KiB " +
+      "not counted; further ones are refused. One connection gets half at most.",
+    default: 128 * MiB,
+    minimum: MiB,
+    maximum: 16_384 * MiB,
+    reason: "A connection full of calls of 200 KB, twice; ordinary calls count for nothing.",
+  }),
   requestBytesMax: Type.Integer({
     description: "Size of a request, decompressed, in bytes.",
     default: MiB,
@@ -98,7 +107,7 @@ const lifetimeProperties = {
     default: 600_000,
     minimum: 1_000,
     maximum: TIMER_MAX_MS,
-    reason: "Also ends connections that never say anything; clients reconnect by themselves.",
+    reason: "Longer than most pauses; clients reconnect by themselves.",
   }),
   connectionAgeMs: Type.Integer({
     description: "Milliseconds after which a connection is closed gracefully, ±10 %; 0 = never.",

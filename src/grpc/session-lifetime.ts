@@ -5,6 +5,8 @@ import type { GrpcOptions } from "./options.ts";
 const ANY_STREAM = 2 ** 31 - 1;
 const AGE_SPREAD = 0.1;
 const ROUND_TRIP_MAX_MS = 250;
+/** Clients send their preface and SETTINGS with the first bytes of all. */
+const GREETING_MAX_MS = 5_000;
 
 /** Told of a session's calls, so that it knows when nobody uses it. */
 export interface SessionLifetime {
@@ -12,7 +14,7 @@ export interface SessionLifetime {
   closed(): void;
 }
 
-/** Closes a session that is idle, too old, or whose peer has vanished. */
+/** Closes a session that says nothing, is idle, too old, or whose peer has vanished. */
 export function limitLifetime(
   session: ServerHttp2Session,
   options: Pick<
@@ -33,7 +35,9 @@ export function limitLifetime(
     const isSent = !session.destroyed && session.ping(() => clearTimeout(silent));
     if (!isSent) clearTimeout(silent);
   }, options.keepaliveTimeMs);
-  const timers = [idle, keepalive];
+  const greeting = setTimeout(() => session.destroy(), GREETING_MAX_MS);
+  session.once("remoteSettings", () => clearTimeout(greeting));
+  const timers = [idle, keepalive, greeting];
   if (options.connectionAgeMs > 0) {
     const spread = 1 + AGE_SPREAD * (2 * Math.random() - 1);
     const retire = (): void => {

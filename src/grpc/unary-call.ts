@@ -1,10 +1,12 @@
-import type { ServerHttp2Stream } from "node:http2";
+import { constants, type ServerHttp2Stream } from "node:http2";
 import type { Deadline } from "../base/deadline.ts";
 import type { Peer } from "../base/unary-handler.ts";
 import { toPdpError } from "../decision/error.ts";
 import { answerFailure, answerOk } from "./answer.ts";
+import { type ByteBudget, FREE_BYTES } from "./byte-budget.ts";
 import type { Decompress } from "./decompress.ts";
 import { type Message, MessageReader } from "./message-reader.ts";
+import type { OpenCall } from "./open-calls.ts";
 import { GrpcCode, type GrpcFailure, grpcFailure } from "./status.ts";
 
 /** What a unary call is made of. */
@@ -15,6 +17,8 @@ export interface UnaryCallParts {
   readonly deadlineMs: number;
   readonly decompress: Decompress | undefined;
   readonly requestBytesMax: number;
+  /** What the connection may hold of requests and answers. */
+  readonly budget: ByteBudget;
   /** Takes the call once its request is there. */
   readonly serve: (call: UnaryCall, request: Uint8Array) => void;
 }
@@ -23,17 +27,19 @@ export interface UnaryCallParts {
  * A unary call on an HTTP/2 stream. It is its own deadline: one that was cancelled has passed,
  * since nobody waits for its answer.
  */
-export class UnaryCall implements Deadline {
+export class UnaryCall implements Deadline, OpenCall {
   readonly peer: Peer;
   readonly #parts: UnaryCallParts;
   readonly #reader: MessageReader;
   #message: Message | undefined;
+  #isWhole = false;
   #isAnswered = false;
+  #answerBytes = 0;
 
   constructor(parts: UnaryCallParts) {
     this.#parts = parts;
     this.peer = parts.peer;
-    this.#reader = new MessageReader(parts.requestBytesMax);
+    this.#reader = new MessageReader(parts.requestBytesMax, parts.budget);
     parts.stream.on("data", (chunk: Buffer) => this.#take(chunk));
     parts.stream.on("end", () => this.#serve());
   }
@@ -53,8 +59,32 @@ export class UnaryCall implements Deadline {
     return this.#isAnswered || this.isCancelled;
   }
 
+  /** The rest of the request has to come, or the answer to be taken. */
+  get peerProgress(): number | undefined {
+    if (this.#isAnswered) return 1;
+    return this.#isWhole ? undefined : 0;
+  }
+
+  giveUp(): void {
+    if (this.#isAnswered) this.#parts.stream.close(constants.NGHTTP2_CANCEL);
+    else this.fail({ code: GrpcCode.DEADLINE_EXCEEDED, message: "the request does not end" });
+  }
+
+  release(): void {
+    this.#reader.release();
+    if (this.#answerBytes > 0) this.#parts.budget.give(this.#answerBytes);
+  }
+
   succeed(answer: Uint8Array): void {
     if (this.isAnswered) return;
+    if (answer.length > FREE_BYTES) {
+      if (!this.#parts.budget.take(answer.length)) {
+        const message = "too much of answers that nobody reads is waiting";
+        this.fail({ code: GrpcCode.RESOURCE_EXHAUSTED, message });
+        return;
+      }
+      this.#answerBytes = answer.length;
+    }
     this.#isAnswered = true;
     answerOk(this.#parts.stream, answer);
   }
@@ -82,6 +112,7 @@ export class UnaryCall implements Deadline {
   }
 
   #serve(): void {
+    this.#isWhole = true;
     if (this.isAnswered) return;
     const { serve, decompress, requestBytesMax } = this.#parts;
     const message = this.#message;
