@@ -1,6 +1,9 @@
 // Frames made by hand, against the real process: the offender ends or stays harmless, others go on.
 import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { MiB } from "../../src/base/sizes.ts";
 import { encodeMessage } from "../../src/grpc/message-reader.ts";
 import { type HostileServer, methods, startHostileServer } from "../support/hostile-server.ts";
 import {
@@ -24,11 +27,16 @@ import { checkFields, field, message } from "../support/wire.ts";
 const { DATA, HEADERS, PRIORITY, RST_STREAM, PING, WINDOW_UPDATE, CONTINUATION } = FrameType;
 const CANCEL = 8;
 const FLOOD_MS = 5_000;
+const HELD_BYTES_MAX = 4 * MiB;
 
 let server: HostileServer;
 const connections: RawConnection[] = [];
 beforeAll(async () => {
-  server = await startHostileServer();
+  server = await startHostileServer(({ folder }) => {
+    const path = join(folder, "examples/quickstart.yaml");
+    const config = readFileSync(path, "utf8");
+    writeFileSync(path, config.replace("grpc:", `grpc:\n  held_bytes_max: ${HELD_BYTES_MAX}`));
+  });
 });
 afterEach(async () => {
   for (const { socket } of connections.splice(0)) socket.destroy();
@@ -149,7 +157,7 @@ describe("what calls hold", () => {
         await connection.send(dataFrame(id, half.subarray(at, at + 16_384)));
       }
     }
-    await expect.poll(() => refusals(connection), { timeout: 10_000 }).toBeGreaterThan(50);
+    await expect.poll(() => refusals(connection), { timeout: 10_000 }).toBeGreaterThan(200);
     const small = encodeMessage(checkFields());
     const other = await connected();
     await other.send(headersFrame(1, call), dataFrame(1, small.subarray(0, 9)));
@@ -160,13 +168,18 @@ describe("what calls hold", () => {
   it("is given back when the connection ends without a word", async () => {
     const batch = encodeMessage(message(field(1, checkFields()), many(300, field(2, []))));
     const path = callBlock(methods.checkBatch);
-    for (let round = 0; round < 3; round += 1) {
+    const { answer } = await server.send(methods.checkBatch, batch.subarray(5));
+    const answerBytes = answer!.length;
+    expect(30 * answerBytes).toBeLessThan(HELD_BYTES_MAX / 2);
+    let heldBytes = 0;
+    while (heldBytes <= 2 * HELD_BYTES_MAX) {
       const connection = await connected({ [Setting.INITIAL_WINDOW_SIZE]: 0 });
-      for (let id = 1; id < 100; id += 2) {
+      for (let id = 1; id < 60; id += 2) {
         await connection.send(headersFrame(id, path), dataFrame(id, batch, Flag.END_STREAM));
       }
-      await expect.poll(() => answered(connection), { timeout: 10_000 }).toBe(50);
+      await expect.poll(() => answered(connection), { timeout: 10_000 }).toBe(30);
       expect(refusals(connection)).toBe(0);
+      heldBytes += 30 * answerBytes;
       connection.socket.resetAndDestroy();
     }
   });
