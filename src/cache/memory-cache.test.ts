@@ -32,15 +32,15 @@ function cacheWith(says: Says = {}) {
   return { clock, cache: { ...cache, put } };
 }
 
-describeSetCache("createMemoryCache()", ({ clock, ttlMs, negativeTtlMs }) =>
-  createMemoryCache({
+describeSetCache("createMemoryCache()", ({ clock, ttlMs, negativeTtlMs }) => ({
+  cache: createMemoryCache({
     clock,
     meter: silentMeter,
     random: () => 0,
     announcedUpToMs: never,
     options: { ...roomy, ttlMs, negativeTtlMs },
   }),
-);
+}));
 
 describe("createMemoryCache()", () => {
   const key = (subjectId: string) => ({ application: "platform", subjectId });

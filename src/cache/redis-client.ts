@@ -1,0 +1,131 @@
+import { type RedisOptions as ClientOptions, Cluster, Redis } from "ioredis";
+import type { RedisUrl } from "../base/redis-url.ts";
+
+/** What is used of the client library, whichever kind of Redis it speaks to. */
+export interface RedisClient {
+  /** Sends one command; replies are bytes. */
+  call(command: RedisCommand): Promise<unknown>;
+  /** Sends commands in one write, all of whose keys share a slot. */
+  callAll(commands: readonly RedisCommand[]): Promise<readonly (readonly [unknown, unknown])[]>;
+  /** Breaks the connection and makes a new one. */
+  reconnect(): void;
+  /** Ends for good; what is in flight fails. */
+  close(): void;
+}
+
+/** A command's name and its arguments. */
+export type RedisCommand = readonly [string, ...(string | number | Buffer)[]];
+
+/** How a client is made. */
+export interface RedisClientSetup {
+  readonly url: RedisUrl;
+  /** Certificates to trust, PEM; `undefined` = those that Node knows. */
+  readonly ca: string | undefined;
+  readonly commandTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  /** Told when it can be used, each time it has connected. */
+  readonly ready: () => void;
+  readonly failed: (error: Error) => void;
+}
+
+const RECONNECT_MAX_MS = 1_000;
+const RECONNECT_MIN_MS = 50;
+/** A cluster's command follows the slot once; further steps would take longer than it may. */
+const REDIRECTIONS_MAX = 2;
+
+/** Makes a client that connects at once, fails at once, and never sends a command twice. */
+export function createRedisClient(setup: RedisClientSetup): RedisClient {
+  const { url } = setup;
+  const client: Redis | Cluster =
+    url.kind === "cluster" ? clusterClient(setup) : new Redis(clientOptions(setup));
+  client.on("ready", setup.ready);
+  // Without a listener, the library prints them.
+  client.on("error", setup.failed);
+  client.on("node error", setup.failed);
+  return {
+    call: ([name, ...args]) => client.callBuffer(name, ...args),
+    async callAll(commands) {
+      const pipeline = client.pipeline();
+      for (const [name, ...args] of commands) pipeline.callBuffer(name, ...args);
+      return (await pipeline.exec()) ?? [];
+    },
+    reconnect: () => client.disconnect(true),
+    close: () => client.disconnect(),
+  };
+}
+
+function clusterClient(setup: RedisClientSetup): Cluster {
+  const { url } = setup;
+  return new Cluster([...url.hosts], {
+    redisOptions: commonOptions(setup),
+    enableOfflineQueue: false,
+    clusterRetryStrategy: retryDelayMs,
+    clusterNodeRetryStrategy: retryDelayMs,
+    maxRedirections: REDIRECTIONS_MAX,
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
+    retryDelayOnTryAgain: 0,
+    slotsRefreshTimeout: setup.connectTimeoutMs,
+    // A certificate names hosts; the library would connect to what they resolve to.
+    ...(url.isTls && { dnsLookup: (host: string, done: DnsDone) => done(null, host) }),
+  });
+}
+
+type ServerOptions = Omit<ClientOptions, "replyMapping">;
+
+type DnsDone = (error: null, address: string) => void;
+
+function clientOptions(setup: RedisClientSetup): ServerOptions {
+  const { url, ca } = setup;
+  const options: ServerOptions = {
+    ...commonOptions(setup),
+    db: url.database,
+    enableOfflineQueue: false,
+    retryStrategy: retryDelayMs,
+  };
+  switch (url.kind) {
+    case "unix":
+      return { ...options, path: url.socketPath };
+    case "sentinel":
+      return {
+        ...options,
+        sentinels: [...url.hosts],
+        name: url.masterName,
+        sentinelCommandTimeout: setup.connectTimeoutMs,
+        sentinelRetryStrategy: retryDelayMs,
+        ...(url.isTls && { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(ca) }),
+        // The old master answers so before it is stopped; the sentinels know the new one.
+        reconnectOnError: (error) => error.message.startsWith("READONLY"),
+      };
+    default:
+      return { ...options, ...url.hosts[0] };
+  }
+}
+
+function commonOptions(setup: RedisClientSetup) {
+  const { url, ca } = setup;
+  return {
+    ...(url.user !== undefined && { username: url.user }),
+    ...(url.password !== undefined && { password: url.password }),
+    ...(url.isTls && { tls: tlsOptions(ca) }),
+    // RESP3 drops pushes in this library, and 2 is spoken by every server.
+    protocol: 2 as const,
+    connectionName: "postern",
+    disableClientInfo: true,
+    commandTimeout: setup.commandTimeoutMs,
+    connectTimeout: setup.connectTimeoutMs,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    // It asks INFO, which not every user may; a server that loads says so to each command.
+    enableReadyCheck: false,
+  };
+}
+
+function tlsOptions(ca: string | undefined) {
+  return ca === undefined ? {} : { ca };
+}
+
+function retryDelayMs(attempt: number): number {
+  return Math.min(RECONNECT_MIN_MS * 2 ** Math.min(attempt, 10), RECONNECT_MAX_MS);
+}

@@ -1,0 +1,237 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { Redis } from "ioredis";
+import { onTestFinished } from "vitest";
+
+/** How a server is started. */
+export interface RedisSetup {
+  /** Further arguments, for example `["--maxmemory", "2mb"]`. */
+  readonly args?: readonly string[];
+  /** On this port of 127.0.0.1 instead of a unix socket. */
+  readonly port?: number;
+  /** Serves TLS on the port, with a certificate for `localhost`. */
+  readonly tls?: TlsFiles;
+  /** Keeps what is in it across `restart()`. */
+  readonly persistent?: boolean;
+}
+
+/** A certificate for `localhost`, and who signed it. */
+export interface TlsFiles {
+  readonly ca: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** A real `redis-server` that the test owns. */
+export interface RedisServer {
+  readonly url: string;
+  /** Speaks to it past everything that is tested. */
+  readonly admin: Redis;
+  /** For SIGSTOP, SIGCONT and SIGKILL. */
+  signal(name: NodeJS.Signals): void;
+  /** Kills it without warning and starts it again in its place; empty unless persistent. */
+  restart(): Promise<void>;
+  /** Kills it without warning. */
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts a server with a folder of its own, and stops it when the test is over. */
+export async function startRedis(setup: RedisSetup = {}): Promise<RedisServer> {
+  const folder = mkdtempSync(join(tmpdir(), "postern-redis-"));
+  const socket = join(folder, "redis.sock");
+  const args = [...serverArgs(setup, folder, socket), ...(setup.args ?? [])];
+  let child = await launch(args);
+  const admin = new Redis({ path: socket, retryStrategy: () => 20, protocol: 2 });
+  admin.on("error", () => {});
+
+  async function kill(): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill("SIGKILL");
+    await exited;
+  }
+  const server: RedisServer = {
+    url: serverUrl(setup, socket),
+    admin,
+    signal: (name) => void child.kill(name),
+    async restart() {
+      await kill();
+      child = await launch(args);
+    },
+    kill,
+    async stop() {
+      admin.disconnect();
+      await kill();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+/** A port of 127.0.0.1 that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Makes a certificate authority and a certificate for `localhost` with OpenSSL. */
+export function makeTlsFiles(folder: string): TlsFiles {
+  const file = (name: string): string => join(folder, name);
+  const openssl = (...args: string[]): void => {
+    const { status, stderr } = spawnSync("openssl", args, { encoding: "utf8" });
+    if (status !== 0) throw new Error(`openssl ${args.join(" ")}: ${stderr}`);
+  };
+  const newKey = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+  writeFileSync(file("san"), "subjectAltName=DNS:localhost\n");
+  openssl(
+    ...newKey,
+    "-x509",
+    "-days",
+    "2",
+    "-subj",
+    "/CN=test authority",
+    "-keyout",
+    file("ca.key"),
+    "-out",
+    file("ca.pem"),
+  );
+  openssl(...newKey, "-subj", "/CN=localhost", "-keyout", file("key.pem"), "-out", file("csr"));
+  openssl(
+    "x509",
+    "-req",
+    "-days",
+    "2",
+    "-in",
+    file("csr"),
+    "-CA",
+    file("ca.pem"),
+    "-CAkey",
+    file("ca.key"),
+    "-CAcreateserial",
+    "-extfile",
+    file("san"),
+    "-out",
+    file("cert.pem"),
+  );
+  return { ca: file("ca.pem"), certificate: file("cert.pem"), key: file("key.pem") };
+}
+
+function serverArgs(setup: RedisSetup, folder: string, socket: string): readonly string[] {
+  const { port = 0, tls, persistent = false } = setup;
+  return [
+    ...["--dir", folder, "--unixsocket", socket, "--bind", "127.0.0.1", "--loglevel", "notice"],
+    ...["--save", "", "--appendonly", persistent ? "yes" : "no", "--appendfsync", "always"],
+    // DEBUG is how some of its failures are brought about.
+    ...["--enable-debug-command", "yes", "--port", tls === undefined ? `${port}` : "0"],
+    ...(tls === undefined
+      ? []
+      : [
+          ...["--tls-port", `${port}`, "--tls-ca-cert-file", tls.ca, "--tls-auth-clients", "no"],
+          ...["--tls-cert-file", tls.certificate, "--tls-key-file", tls.key],
+        ]),
+  ];
+}
+
+function serverUrl({ port, tls }: RedisSetup, socket: string): string {
+  if (port === undefined) return `redis+unix://${socket}`;
+  return tls === undefined ? `redis://127.0.0.1:${port}` : `rediss://localhost:${port}`;
+}
+
+/** Starts `redis-server` and waits until it accepts connections, loading or not. */
+async function launch(args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "inherit"] });
+  const failed = once(child, "error").then(([error]) => {
+    throw new Error("The tests need redis-server 7: apt-get install redis-server", {
+      cause: error,
+    });
+  });
+  const exited = once(child, "exit").then(([code]) => {
+    throw new Error(
+      `redis-server ended with status ${code}: ${args.join(" ")}\n${said.join("\n")}`,
+    );
+  });
+  // Either comes late in a test that went well.
+  exited.catch(() => {});
+  failed.catch(() => {});
+  const said: string[] = [];
+  const ready = new Promise<void>((resolve) => {
+    createInterface({ input: child.stdout! }).on("line", (line) => {
+      if (said.length < 100) said.push(line);
+      if (/ready to accept connections|open for|The server is now ready/i.test(line)) resolve();
+    });
+  });
+  await Promise.race([ready, failed, exited]);
+  return child;
+}
+
+/** What a proxy does with what comes by. */
+export interface ProxyFaults {
+  /** Bytes of replies that go on in one piece. */
+  readonly sliceBytes?: number;
+  /** Nothing goes on in either direction, and nobody is told. */
+  readonly isBlackHole?: boolean;
+  /** Connections made from here on have no faults. */
+  readonly isNewHealthy?: boolean;
+}
+
+/** A TCP proxy before a server, with faults that can be changed while it runs. */
+export interface FaultyProxy {
+  readonly port: number;
+  faults: ProxyFaults;
+  /** Where new connections go: another port of 127.0.0.1. */
+  target: number;
+  /** Resets all connections. */
+  reset(): void;
+}
+
+/** Starts a proxy on a port of its own, and stops it when the test is over. */
+export async function startProxy(target: number): Promise<FaultyProxy> {
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const isHealthy = proxy.faults.isNewHealthy === true;
+    const faults = (): ProxyFaults => (isHealthy ? {} : proxy.faults);
+    const far = new (near.constructor as typeof Socket)().connect(proxy.target, "127.0.0.1");
+    for (const [one, other, isReply] of [
+      [near, far, false],
+      [far, near, true],
+    ] as const) {
+      sockets.add(one);
+      one.setNoDelay(true);
+      one.on("data", (data: Buffer) => {
+        if (faults().isBlackHole) return;
+        const step = (isReply && faults().sliceBytes) || data.length;
+        for (let at = 0; at < data.length; at += step) other.write(data.subarray(at, at + step));
+      });
+      one.on("error", () => {});
+      one.on("close", () => {
+        sockets.delete(one);
+        other.destroy();
+      });
+    }
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const proxy: FaultyProxy = {
+    port: (server.address() as { port: number }).port,
+    faults: {},
+    target,
+    reset: () => {
+      for (const socket of sockets) socket.resetAndDestroy();
+    },
+  };
+  onTestFinished(() => {
+    proxy.reset();
+    server.close();
+  });
+  return proxy;
+}
