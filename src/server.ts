@@ -7,8 +7,6 @@ import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/logger.ts";
 import { createUuidV7 } from "./base/uuid-v7.ts";
 import { type Bundles, createBundles } from "./bundle/bundles.ts";
-import { type CachedPermissionSets, createPermissionSets } from "./cache/cached-permission-sets.ts";
-import { createMemoryCache } from "./cache/memory-cache.ts";
 import type { Config } from "./config/config.ts";
 import { openConfiguredDirectory } from "./configured-directory.ts";
 import type { Directory } from "./directory/directory.ts";
@@ -18,6 +16,7 @@ import { createDecisionService } from "./grpc/decision-service.ts";
 import { createGrpcServer } from "./grpc/grpc-server.ts";
 import { createPipeline } from "./pipeline/create-pipeline.ts";
 import { createHostData } from "./pipeline/host-data.ts";
+import { servePermissionSets } from "./serving-permission-sets.ts";
 import { createPrepareInWorker } from "./start-prepare-worker.ts";
 import { createDiagnosticsServer } from "./telemetry/diagnostics-server.ts";
 import { createHealth, type HealthRegistry } from "./telemetry/health.ts";
@@ -75,8 +74,11 @@ async function start(
   stops.push(() => bundles.close());
   await bundles.start();
 
-  const permissionSets = createServingPermissionSets(parts, directory);
-  stops.push(directory.watch(permissionSets.invalidate));
+  const { permissionSets, inspection, close } = await servePermissionSets({
+    ...{ directory, clock, logger, meter, options: config.cache },
+    applications: () => directory.catalogues.keys(),
+  });
+  stops.push(close);
 
   const pipeline = createPipeline({
     policies: bundles.policies,
@@ -98,6 +100,7 @@ async function start(
     logger,
     handlers,
     bundles,
+    cache: inspection,
     status: health.report,
   });
   stops.push(() => control.close());
@@ -128,17 +131,6 @@ async function startDiagnostics(
   const address = await server.listen();
   stops.push(() => server.close());
   return address;
-}
-
-function createServingPermissionSets(
-  { config, clock, meter }: Parts,
-  directory: Directory,
-): CachedPermissionSets {
-  const options = config.cache;
-  const { announcedUpToMs } = directory;
-  const random = Math.random;
-  const cache = createMemoryCache({ clock, meter, options, random, announcedUpToMs });
-  return createPermissionSets({ source: directory, cache, clock, meter, options });
 }
 
 function createServingBundles(parts: Parts, directory: Directory): Bundles {

@@ -44,6 +44,7 @@ async function start(setup: Setup = {}): Promise<string> {
     logger: silentLogger,
     handlers: new Map([[CHECK, check]]),
     bundles: { list: () => [], remove: async () => false },
+    cache: { show: async () => ({}), purge: async () => true },
     status: () => ({ status: "ready" }),
     ...deps,
   });

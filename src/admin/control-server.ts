@@ -12,7 +12,7 @@ import { optionName } from "../base/option-name.ts";
 import type { Peer, UnaryHandlers } from "../base/unary-handler.ts";
 import { listenOnUnixSocket, refuseIfTaken, type UnixSocket } from "../base/unix-socket.ts";
 import { type ErrorKind, PdpError, toPdpError } from "../decision/error.ts";
-import { checkApplicationName } from "../decision/names.ts";
+import { checkApplicationName, checkId } from "../decision/names.ts";
 import type { AdminOptions } from "./options.ts";
 
 /** What the control socket needs. */
@@ -27,6 +27,12 @@ export interface ControlServerDeps {
     list(): readonly unknown[];
     /** Ends serving the application; `false` if there is none. */
     remove(application: string): Promise<boolean>;
+  };
+  readonly cache: {
+    /** What is kept of a subject; any JSON. */
+    show(subjectId: string): Promise<unknown>;
+    /** Forgets a subject's sets, or all without one; `false` if not everywhere. */
+    purge(subjectId?: string): Promise<boolean>;
   };
   /** What `GET /status` shows; any JSON. */
   readonly status: () => unknown;
@@ -67,6 +73,8 @@ export function createControlServer(deps: ControlServerDeps): ControlServer {
     requestTimeout: options.requestTimeoutMs,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
+    // An id of 256 bytes, each of them escaped.
+    routerOptions: { maxParamLength: 768 },
   });
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const failure = fromFastify(error);
@@ -80,6 +88,7 @@ export function createControlServer(deps: ControlServerDeps): ControlServer {
   );
   addApi(app, deps);
   addBundles(app, deps);
+  addCache(app, deps);
   app.get("/status", () => deps.status());
 
   let socket: UnixSocket | undefined;
@@ -145,6 +154,25 @@ function addBundles(app: FastifyInstance, { bundles }: ControlServerDeps): void 
       });
     }
     return { removed: application };
+  });
+}
+
+function addCache(app: FastifyInstance, { cache }: ControlServerDeps): void {
+  const purge = async (subject?: string): Promise<object> => {
+    if (await cache.purge(subject)) return { purged: subject ?? null };
+    throw new PdpError(
+      "unavailable",
+      "this server has forgotten them; Redis can't be reached and keeps them for their time",
+    );
+  };
+  app.delete("/cache", () => purge());
+  app.get<{ Params: { subject: string } }>("/cache/:subject", ({ params }) => {
+    checkId(params.subject, "subject");
+    return cache.show(params.subject);
+  });
+  app.delete<{ Params: { subject: string } }>("/cache/:subject", ({ params }) => {
+    checkId(params.subject, "subject");
+    return purge(params.subject);
   });
 }
 

@@ -19,6 +19,8 @@ export interface SetSource {
 export interface CachedPermissionSets extends PermissionSets {
   /** A change was committed. From here on no asker gets a set that may have missed it. */
   invalidate(change: SetChange): void;
+  /** The same for a change that `cache` has taken by itself. */
+  fence(change: SetChange): void;
 }
 
 /** What `createPermissionSets` is handed. */
@@ -94,6 +96,8 @@ export function createPermissionSets(deps: PermissionSetsDeps): CachedPermission
       flights.fence(change);
       void cache.invalidate(change);
     },
+
+    fence: (change) => flights.fence(change),
   };
 }
 

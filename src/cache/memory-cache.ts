@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Meter } from "../base/meter.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import { type BoundedSet, BoundedSets } from "./bounded-sets.ts";
-import type { SetCache, SetChange, SetKey, SetLookup } from "./cache.ts";
+import type { MissReason, SetCache, SetChange, SetKey, SetLookup } from "./cache.ts";
 import { encodeKey } from "./key.ts";
 import type { CacheOptions } from "./options.ts";
 import { approximateSetBytes } from "./set-size.ts";
@@ -15,9 +15,19 @@ export interface MemoryCache extends SetCache {
   get(key: SetKey): SetLookup;
   put(set: PermissionSet, readAtMonotonicMs: number): PermissionSet;
   invalidate(change: SetChange): void;
+  /** What `get` would find, without any of its effects. */
+  look(key: SetKey): MemoryHit | Extract<MissReason, "absent" | "aged" | "expired">;
+  /** Forgets a subject's sets, or all, although no change has touched them. */
+  forget(subjects: SetChange["subjects"]): void;
   entries(): number;
   /** Estimated heap bytes of all entries. */
   bytes(): number;
+}
+
+/** A remembered set, and how long ago it was last known to be true. */
+export interface MemoryHit {
+  readonly set: PermissionSet;
+  readonly ageMs: number;
 }
 
 /** What the memory tier is handed. */
@@ -53,23 +63,35 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
     meters.bytes.set(sets.bytes);
   }
 
+  function forget(subjects: SetChange["subjects"]): void {
+    if (subjects === "all") sets.clear();
+    else {
+      for (const subjectId of subjects) {
+        for (const application of applications) {
+          sets.delete(encodeKey({ application, subjectId }));
+        }
+      }
+    }
+    report();
+  }
+
   return {
     get(query) {
       const key = encodeKey(query);
       const found = sets.get(key);
       if (found === undefined || found.isRetired) return "absent";
-      const nowMs = clock.monotonicMs();
-      if (nowMs >= found.agedAtMonotonicMs && nowMs >= renew(found, deps.announcedUpToMs())) {
-        found.isRetired = true;
-        return "aged";
-      }
-      const { validUntilMs } = found.set;
-      if (validUntilMs !== undefined && clock.wallMs() >= validUntilMs) {
-        sets.delete(key);
-        return "expired";
-      }
-      found.isUsed = true;
-      return found.set;
+      const why = whyNot(found, deps);
+      if (why === "aged") found.isRetired = true;
+      else if (why === "expired") sets.delete(key);
+      else found.isUsed = true;
+      return why ?? found.set;
+    },
+
+    look(query) {
+      const found = sets.get(encodeKey(query));
+      if (found === undefined || found.isRetired) return "absent";
+      const knownAtMs = found.agedAtMonotonicMs - found.ttlMs;
+      return whyNot(found, deps) ?? { set: found.set, ageMs: clock.monotonicMs() - knownAtMs };
     },
 
     put(set, readAtMonotonicMs) {
@@ -85,20 +107,25 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
 
     invalidate({ generation, subjects }) {
       announced = Math.max(announced, generation);
-      if (subjects === "all") sets.clear();
-      else {
-        for (const subjectId of subjects) {
-          for (const application of applications) {
-            sets.delete(encodeKey({ application, subjectId }));
-          }
-        }
-      }
-      report();
+      forget(subjects);
     },
+
+    forget,
 
     entries: () => sets.size,
     bytes: () => sets.bytes,
   };
+}
+
+/** Why a remembered set may not be served any more. */
+function whyNot(
+  found: BoundedSet,
+  { clock, announcedUpToMs }: Pick<MemoryCacheDeps, "clock" | "announcedUpToMs">,
+): "aged" | "expired" | undefined {
+  const nowMs = clock.monotonicMs();
+  if (nowMs >= found.agedAtMonotonicMs && nowMs >= renew(found, announcedUpToMs())) return "aged";
+  const { validUntilMs } = found.set;
+  return validUntilMs !== undefined && clock.wallMs() >= validUntilMs ? "expired" : undefined;
 }
 
 /** Lets a set live on from where it was last known to be true; gives when it is aged then. */

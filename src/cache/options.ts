@@ -10,6 +10,7 @@ export const redisOptionsSchema = Type.Object(
         "redis+unix://<user>:<password>@/<socket>, " +
         "redis+sentinel://<host>,<host>/<master>/<database>, redis+cluster://<host>,<host>; " +
         "rediss+sentinel:// and rediss+cluster:// for TLS. Redis 6.2 or newer.",
+      reason: "There is no default: which server sidecars share is for the operator to say.",
       minLength: 1,
       maxLength: 4_096,
       secret: "url-password",

@@ -8,6 +8,7 @@ import { BundleBuildError } from "../bundle/build-bundle.ts";
 import { ConfigError } from "../config/config-error.ts";
 import { PdpError } from "../decision/error.ts";
 import { addBundleCommands } from "./bundle-commands.ts";
+import { addCacheCommands } from "./cache-commands.ts";
 import { CliError } from "./cli-error.ts";
 import { type CliIo, type CommandContext, commandContext, exitStatus } from "./command-context.ts";
 import { addConfigCommands } from "./config-commands.ts";
@@ -50,6 +51,7 @@ function createProgram(context: CommandContext): Command {
   addDecisionCommands(program, context);
   addBundleCommands(program, context);
   addDirectoryCommands(program, context);
+  addCacheCommands(program, context);
   addConfigCommands(program, context);
   return program;
 }

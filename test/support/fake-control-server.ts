@@ -28,6 +28,7 @@ export function socketPath(): string {
 export async function serveControl(
   handlers: Record<string, UnaryHandler>,
   bundles: ControlServerDeps["bundles"] = { list: () => [], remove: async () => false },
+  cache: ControlServerDeps["cache"] = { show: async () => ({}), purge: async () => true },
 ): Promise<string> {
   const path = socketPath();
   const server = createControlServer({
@@ -41,6 +42,7 @@ export async function serveControl(
       ]),
     ),
     bundles,
+    cache,
     status: () => ({}),
   });
   await server.listen();
