@@ -355,6 +355,15 @@ ${platform("assignments: [{ subject: a, roles: [admin], permissions: [agent:read
       expect(set.classes.flatMap(({ grants }) => grants).map(({ role }) => role)).toEqual(["user"]);
     });
 
+    it("tells names apart and orders them by their bytes, whatever the database's locale", async () => {
+      const ids = ["B", "Z", "a", "z", "\u00e9", "e\u0301"];
+      await test.apply(JSON.stringify({ subjects: ids.map((id) => ({ id, groups: ids })) }));
+      const bytewise = ["B", "Z", "a", "e\u0301", "z", "\u00e9"];
+      const { subjects = [] } = await test.directory.show();
+      expect(subjects.map(({ id }) => id)).toEqual(bytewise);
+      expect(subjects[0]?.groups).toEqual(bytewise);
+    });
+
     it("writes a thousand subjects, and names them in the plan", async () => {
       const subjects = Array.from({ length: 1_200 }, (_, i) => ({ id: `s${i}`, groups: ["g"] }));
       const plan = await test.apply(JSON.stringify({ subjects }));

@@ -83,7 +83,8 @@ describe("moveDirectory()", () => {
     await (await open(url)).dispose();
     opened.pop();
     await server.query(
-      "set search_path = postern; truncate applications, roles, group_mappings cascade; update state set generation = 70",
+      `set search_path = postern; truncate applications, roles, group_mappings cascade;
+       update state set generation = 70`,
       url,
     );
     expect((await move(first.database, url)).generation).toBe(71);

@@ -203,6 +203,19 @@ describe("two processes that write", () => {
     expect(named).toEqual(Array.from({ length: 20 }, (_, i) => `s${i}`).sort());
   });
 
+  it("each see what the other has done: of the same change made twice, one does nothing", async () => {
+    const both = [await open(), await open()];
+    for (let i = 0; i < 10; i++) {
+      const role = `{ name: r${i}, permissions: [agent:read] }`;
+      const text = `
+subjects: [{ id: s${i} }]
+applications: { platform: { roles: [${role}], assignments: [{ subject: s${i}, roles: [r${i}] }] } }
+`;
+      const plans = await Promise.all(both.map((test) => test.apply(text)));
+      expect(plans.map(({ items }) => items.length).sort()).toEqual([0, 3]);
+    }
+  });
+
   it("wait for each other so long and no longer, and keep nobody from reading", async () => {
     const test = await open({ busyTimeoutMs: 50 });
     await test.apply("subjects: [{ id: a }]");

@@ -44,7 +44,8 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     ...asNobodySpecial(join(programs, "initdb"), [
       ...["--pgdata", data, "--username", ADMINISTRATOR, "--encoding", "UTF8", "--no-sync"],
       // A locale whose order of letters is not that of their bytes, as servers have it.
-      ...["--locale", "C.UTF-8", "--auth-local", "trust", "--auth-host", "scram-sha-256"],
+      ...["--locale", "C.UTF-8", "--locale-provider", "icu", "--icu-locale", "en"],
+      ...["--auth-local", "trust", "--auth-host", "scram-sha-256"],
     ]),
   );
   const options = [`port=${port}`, `unix_socket_directories=${folder}`, ...settings];
