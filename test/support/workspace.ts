@@ -53,24 +53,31 @@ const environment = {
   POSTERN_TELEMETRY_DIAGNOSTICS_PORT: "0",
 };
 
-/** Copies examples, bundles and catalogues; the sources stay where they are. */
-export function createWorkspace(): Workspace {
+/**
+ * Copies examples, bundles and catalogues; the sources stay where they are. `env` holds for every
+ * process that is started in it, and above all else.
+ */
+export function createWorkspace(env: Readonly<Record<string, string>> = {}): Workspace {
   const folder = mkdtempSync(join(tmpdir(), "postern-workspace-"));
   for (const name of ["examples", "bundles", "catalogues"]) {
     cpSync(join(projectRoot, name), join(folder, name), { recursive: true });
   }
   return {
     folder,
-    postern: (...args) => runCommand(folder, args),
-    serve: (setup = {}) => startServer(folder, setup),
+    postern: (...args) => runCommand(folder, args, env),
+    serve: (setup = {}) => startServer(folder, setup, env),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
 
-async function runCommand(cwd: string, args: readonly string[]): Promise<CommandRun> {
+async function runCommand(
+  cwd: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<CommandRun> {
   const child = spawn(process.execPath, [launcher, ...args], {
     cwd,
-    env: environment,
+    env: { ...environment, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stdout = "";
@@ -85,7 +92,11 @@ async function runCommand(cwd: string, args: readonly string[]): Promise<Command
   return { status, stdout, stderr };
 }
 
-async function startServer(cwd: string, setup: ServeSetup): Promise<ServerProcess> {
+async function startServer(
+  cwd: string,
+  setup: ServeSetup,
+  env: Readonly<Record<string, string>>,
+): Promise<ServerProcess> {
   const { state = "state", ownGroup = false } = setup;
   const child = spawn(
     process.execPath,
@@ -97,6 +108,7 @@ async function startServer(cwd: string, setup: ServeSetup): Promise<ServerProces
         POSTERN_ADMIN_CONTROL_SOCKET: `${state}/control.sock`,
         POSTERN_DIRECTORY_DATABASE: `sqlite:${state}/directory.db`,
         POSTERN_BUNDLE_LAST_GOOD_FOLDER: `${state}/bundles`,
+        ...env,
       },
       stdio: ["ignore", "pipe", "pipe"],
       detached: ownGroup,

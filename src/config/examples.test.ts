@@ -16,3 +16,11 @@ describe("examples/quickstart.yaml", () => {
     expect(config.directory.examples.filter((file) => !existsSync(file))).toEqual([]);
   });
 });
+
+describe("examples/shared.yaml", () => {
+  it("is a configuration, of a directory and a Redis that are shared", () => {
+    const { config } = loadConfig({ file: "examples/shared.yaml", env: {} });
+    expect(config.directory.database).toMatch(/^postgres:/);
+    expect(config.cache.redis?.url).toMatch(/^redis:/);
+  });
+});
