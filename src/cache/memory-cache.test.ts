@@ -169,3 +169,21 @@ describe("createMemoryCache()", () => {
     expect(cache.get(key("user-1"))).toBe("aged");
   });
 });
+
+describe("look()", () => {
+  const key = { application: "platform", subjectId: "user-1" };
+
+  it("tells since when a set is not known to be true any more", () => {
+    let upToMs = Number.NEGATIVE_INFINITY;
+    const { cache, clock } = cacheWith({ announcedUpToMs: () => upToMs });
+    cache.put(cacheableSet());
+    clock.advance(1_000);
+    expect(cache.look(key)).toMatchObject({ ageMs: 1_000 });
+    upToMs = clock.monotonicMs();
+    clock.advance(200);
+    expect(cache.look(key)).toMatchObject({ ageMs: 200 });
+    clock.advance(4_800);
+    expect(cache.look(key)).toBe("aged");
+    expect(cache.look({ ...key, application: "gateway" })).toBe("absent");
+  });
+});

@@ -90,7 +90,7 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
     look(query) {
       const found = sets.get(encodeKey(query));
       if (found === undefined || found.isRetired) return "absent";
-      const knownAtMs = found.agedAtMonotonicMs - found.ttlMs;
+      const knownAtMs = renew(found, deps.announcedUpToMs()) - found.ttlMs;
       return whyNot(found, deps) ?? { set: found.set, ageMs: clock.monotonicMs() - knownAtMs };
     },
 
