@@ -1,5 +1,8 @@
 import type { Clock } from "./clock.ts";
 
+/** Longest time that a timer of the event loop can be set to: beyond it, it fires at once. */
+export const TIMER_MS_MAX = 2 ** 31 - 1;
+
 /** The instant after which nobody waits for an answer any more. */
 export interface Deadline {
   /**

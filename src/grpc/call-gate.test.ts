@@ -26,7 +26,6 @@ async function pass(
   const call = {
     peer: { kind: "unix", certificateNames: [] } as const,
     isCancelled: false,
-    isAnswered: false,
     get atMonotonicMs() {
       return this.isCancelled ? Number.NEGATIVE_INFINITY : passedAtMs;
     },
@@ -34,7 +33,10 @@ async function pass(
     fail: ({ code }: GrpcFailure) => resolve(code),
   };
   serve(call, new Uint8Array());
-  return { answer: await answer, notes };
+  const closeStream = (): void => {
+    call.isCancelled = true;
+  };
+  return { answer: await answer, notes, closeStream };
 }
 
 describe("createCallGate()", () => {
@@ -79,6 +81,20 @@ describe("createCallGate()", () => {
     }, 0);
     expect(answer).toBe(GrpcCode.DEADLINE_EXCEEDED);
     expect(notes).toContain("postern_grpc_calls_total /m DEADLINE_EXCEEDED 1");
+  });
+
+  it("counts a call that its deadline has answered once, however its work ends", async () => {
+    const work = Promise.withResolvers<Uint8Array>();
+    const { answer, notes, closeStream } = await pass(() => work.promise, 251);
+    expect(answer).toBe(GrpcCode.DEADLINE_EXCEEDED);
+    closeStream();
+    work.resolve(bytes);
+    await expect.poll(() => notes).toContain("postern_grpc_waiting_calls 0");
+    // Everything that follows from the work's end has had its turn.
+    await new Promise(setImmediate);
+    expect(notes.filter((note) => note.startsWith("postern_grpc_calls_total"))).toEqual([
+      "postern_grpc_calls_total /m DEADLINE_EXCEEDED 1",
+    ]);
   });
 
   it("tells who works on a cancelled call that the deadline has passed", async () => {

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { type Deadline, remainingMs } from "../base/deadline.ts";
+import { type Deadline, remainingMs, TIMER_MS_MAX } from "../base/deadline.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Labels, Meter } from "../base/meter.ts";
 import type { Peer, UnaryHandler } from "../base/unary-handler.ts";
@@ -20,7 +20,6 @@ export interface CallGate {
 export interface GatedCall extends Deadline {
   readonly peer: Peer;
   readonly isCancelled: boolean;
-  readonly isAnswered: boolean;
   succeed(answer: Uint8Array): void;
   fail(failure: GrpcFailure): void;
 }
@@ -59,34 +58,28 @@ function createUnaryGate({ clock, logger, options, instruments }: GateParts): Ca
     const done = instruments.forMethod(method);
 
     function succeed(call: GatedCall, answer: Uint8Array, startedMs: number): void {
-      // Its deadline has answered it.
-      if (call.isAnswered && !call.isCancelled) return;
       done(call.isCancelled ? GrpcCode.CANCELLED : GrpcCode.OK, clock.monotonicMs() - startedMs);
       call.succeed(answer);
     }
 
     function fail(call: GatedCall, error: unknown, startedMs: number): void {
-      if (call.isAnswered && !call.isCancelled) return;
       const failure = grpcFailure(pdpErrorOf(error, method, logger));
       const code = call.isCancelled ? GrpcCode.CANCELLED : failure.code;
       done(code, clock.monotonicMs() - startedMs);
       call.fail(failure);
     }
 
-    // Only what is awaited counts: an answer that is there at once never meets another call.
-    async function hold(
-      call: GatedCall,
-      answer: Promise<Uint8Array>,
-      startedMs: number,
-    ): Promise<Uint8Array> {
+    // Only what is awaited counts: an answer that is there at once never meets another call. Work
+    // counts until it ends, also where its caller's deadline has been the answer.
+    function untilDeadline(call: GatedCall, answer: Promise<Uint8Array>): Promise<Uint8Array> {
+      const late = Promise.withResolvers<never>();
+      const stopTimer = whenPassed(call, clock, () => late.reject(expired()));
       instruments.waiting.set(++waiting);
-      const stopTimer = whenPassed(call, clock, () => fail(call, expired(), startedMs));
-      try {
-        return await answer;
-      } finally {
+      const ended = answer.finally(() => {
         stopTimer();
         instruments.waiting.set(--waiting);
-      }
+      });
+      return Promise.race([ended, late.promise]);
     }
 
     return (call, request) => {
@@ -96,8 +89,8 @@ function createUnaryGate({ clock, logger, options, instruments }: GateParts): Ca
         if (waiting >= options.callsMax) throw tooMany("calls", options.callsMax);
         const answer = handler(request, { peer: call.peer, deadline: call });
         if (answer instanceof Promise) {
-          hold(call, answer, startedMs).then(
-            (held) => succeed(call, held, startedMs),
+          untilDeadline(call, answer).then(
+            (inTime) => succeed(call, inTime, startedMs),
             (error) => fail(call, error, startedMs),
           );
         } else succeed(call, answer, startedMs);
@@ -123,9 +116,6 @@ function createStreamGate({ logger, options, instruments }: GateParts): CallGate
     };
   };
 }
-
-/** Longest time that a timer of the event loop can be set to. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** Calls `run` when the deadline passes; the function it gives ends that. */
 function whenPassed(deadline: Deadline, clock: Clock, run: () => void): () => void {

@@ -140,15 +140,15 @@ function serveStream(
   }
   const read = readCallHeaders(headers);
   if ("code" in read) answerFailure(stream, read);
-  else parts.calls.add(stream, openCall(stream, read, { ...parts, method }));
+  else parts.calls.add(stream, openCall(stream, { ...read, method }, parts));
 }
 
 function openCall(
   stream: ServerHttp2Stream,
-  { timeoutMs, decompress }: CallHeaders,
-  parts: SessionParts & { readonly method: Method },
+  { method, timeoutMs, decompress }: CallHeaders & { readonly method: Method },
+  parts: SessionParts,
 ): OpenCall {
-  const { peer, method, clock, budget } = parts;
+  const { peer, clock, budget } = parts;
   const { requestBytesMax } = parts.options;
   if (method.kind === "stream") {
     const call = new StreamingCall({ stream, decompress, requestBytesMax, budget });

@@ -55,7 +55,7 @@ export class UnaryCall implements Deadline, OpenCall {
   }
 
   /** Whether a status has been sent, or nobody is there to get one. */
-  get isAnswered(): boolean {
+  get #isOver(): boolean {
     return this.#isAnswered || this.isCancelled;
   }
 
@@ -76,7 +76,7 @@ export class UnaryCall implements Deadline, OpenCall {
   }
 
   succeed(answer: Uint8Array): void {
-    if (this.isAnswered) return;
+    if (this.#isOver) return;
     if (answer.length > FREE_BYTES) {
       if (!this.#parts.budget.take(answer.length)) {
         const message = "too much of answers that nobody reads is waiting";
@@ -90,7 +90,7 @@ export class UnaryCall implements Deadline, OpenCall {
   }
 
   fail(failure: GrpcFailure): void {
-    if (this.isAnswered) return;
+    if (this.#isOver) return;
     this.#isAnswered = true;
     answerFailure(this.#parts.stream, failure);
   }
@@ -113,7 +113,7 @@ export class UnaryCall implements Deadline, OpenCall {
 
   #serve(): void {
     this.#isWhole = true;
-    if (this.isAnswered) return;
+    if (this.#isOver) return;
     const { serve, decompress, requestBytesMax } = this.#parts;
     const message = this.#message;
     if (message === undefined || this.#reader.isInside) {
