@@ -6,7 +6,6 @@
  *
  *   node bench/grpc.ts [rounds]
  */
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +17,7 @@ import { grpcFrame, grpcHeaders, h2load, type Load } from "./support/h2load.ts";
 import { runVariedLoad } from "./support/load-client.ts";
 import { cerbosRequest, startCerbos, startOpa } from "./support/peers.ts";
 import { startPostern } from "./support/postern.ts";
-import { type BenchServer, LOAD_CORE, requireTool, startServer } from "./support/processes.ts";
+import { type BenchServer, moveToLoadCore, requireTool, startServer } from "./support/processes.ts";
 
 const CHECK = "/postern.v1.DecisionService/Check";
 const CERBOS_CHECK = "/cerbos.svc.v1.CerbosService/CheckResources";
@@ -35,8 +34,7 @@ const servers: BenchServer[] = [];
 try {
   requireTool("h2load", "apt-get install nghttp2-client");
   requireTool("opa", "go install github.com/open-policy-agent/opa@v1.22.2");
-  // This process offers the varied load.
-  spawnSync("taskset", ["-p", "-c", LOAD_CORE, String(process.pid)]);
+  moveToLoadCore();
   await main();
 } finally {
   for (const server of servers) await server.stop();

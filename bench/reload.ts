@@ -7,7 +7,6 @@
  *
  *   node bench/reload.ts [megabytes of data] [reloads]
  */
-import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
@@ -19,7 +18,7 @@ import { CheckRequestSchema, CheckResponseSchema } from "../src/grpc/gen/postern
 import { percentile, printTable } from "./support/figures.ts";
 import { grpcFrame, grpcHeaders, h2load } from "./support/h2load.ts";
 import { startPostern } from "./support/postern.ts";
-import { LOAD_CORE, requireTool } from "./support/processes.ts";
+import { moveToLoadCore, requireTool } from "./support/processes.ts";
 import { TURNS_SOCKET, type Turns } from "./support/report-turns.ts";
 import { startSteadyLoad } from "./support/steady-load.ts";
 
@@ -43,8 +42,7 @@ const turnsSocket = join(folder, "turns.sock");
 try {
   requireTool("h2load", "apt-get install nghttp2-client");
   requireTool("opa", "go install github.com/open-policy-agent/opa@v1.22.2");
-  // This process offers the load.
-  spawnSync("taskset", ["-p", "-c", LOAD_CORE, String(process.pid)]);
+  moveToLoadCore();
   await main();
 } finally {
   rmSync(folder, { recursive: true, force: true });

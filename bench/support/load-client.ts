@@ -1,4 +1,5 @@
-import { type ClientHttp2Session, connect } from "node:http2";
+import { connect } from "node:http2";
+import { grpcCall } from "./grpc-call.ts";
 import { grpcFrame } from "./h2load.ts";
 
 /** A load whose messages differ, which h2load can't offer. */
@@ -27,7 +28,8 @@ export async function runVariedLoad(load: VariedLoad): Promise<number> {
       while (state.next < load.requests) {
         const frame = frames[state.next++ % frames.length] as Buffer;
         const started = performance.now();
-        if (!(await call(session, load.path, frame))) state.failed += 1;
+        const answer = await grpcCall(session, load.path, frame);
+        if (answer === undefined) state.failed += 1;
         load.onAnswer?.(performance.now() - started);
       }
     }),
@@ -35,27 +37,4 @@ export async function runVariedLoad(load: VariedLoad): Promise<number> {
   await Promise.all(lanes);
   for (const session of sessions) session.close();
   return state.failed;
-}
-
-function call(session: ClientHttp2Session, path: string, frame: Buffer): Promise<boolean> {
-  return new Promise((resolve) => {
-    const stream = session.request({
-      ":method": "POST",
-      ":path": path,
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
-    let status: unknown;
-    // Answers without a body carry the status in their only headers.
-    stream.on("response", (headers) => {
-      status = headers["grpc-status"];
-    });
-    stream.on("trailers", (trailers) => {
-      status = trailers["grpc-status"];
-    });
-    stream.on("error", () => resolve(false));
-    stream.on("close", () => resolve(status === "0"));
-    stream.resume();
-    stream.end(frame);
-  });
 }

@@ -90,3 +90,8 @@ export function requireTool(command: string, howToInstall: string): void {
   if (spawnSync("which", [command]).status === 0) return;
   throw new Error(`this benchmark needs ${command}: ${howToInstall}`);
 }
+
+/** Puts this process, which offers load, on the load's core. */
+export function moveToLoadCore(): void {
+  spawnSync("taskset", ["-p", "-c", LOAD_CORE, String(process.pid)]);
+}

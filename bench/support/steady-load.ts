@@ -1,4 +1,5 @@
 import { type ClientHttp2Session, connect } from "node:http2";
+import { grpcCall } from "./grpc-call.ts";
 import { grpcFrame } from "./h2load.ts";
 
 /** Calls at a steady rate, whether or not those before are answered. */
@@ -19,7 +20,6 @@ export interface RunningLoad {
 }
 
 const CONNECTIONS = 8;
-const FRAME_PREFIX_BYTES = 5;
 
 /**
  * Starts it. The time of a call counts from when it was due, so that what could not even be sent
@@ -39,7 +39,7 @@ export function startSteadyLoad(load: SteadyLoad): RunningLoad {
       const frame = frames[sent % frames.length] as Buffer;
       const session = sessions[sent % CONNECTIONS] as ClientHttp2Session;
       sent += 1;
-      const answered = call(session, load.path, frame).then((answer) => {
+      const answered = grpcCall(session, load.path, frame).then((answer) => {
         load.onAnswer(answer, performance.now() - dueMs);
         waiting.delete(answered);
       });
@@ -54,31 +54,4 @@ export function startSteadyLoad(load: SteadyLoad): RunningLoad {
       for (const session of sessions) session.close();
     },
   };
-}
-
-function call(
-  session: ClientHttp2Session,
-  path: string,
-  frame: Buffer,
-): Promise<Buffer | undefined> {
-  return new Promise((resolve) => {
-    const stream = session.request({
-      ":method": "POST",
-      ":path": path,
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
-    const chunks: Buffer[] = [];
-    let status: unknown;
-    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-    stream.on("trailers", (trailers) => {
-      status = trailers["grpc-status"];
-    });
-    stream.on("error", () => resolve(undefined));
-    stream.on("close", () => {
-      const answer = Buffer.concat(chunks).subarray(FRAME_PREFIX_BYTES);
-      resolve(status === "0" ? answer : undefined);
-    });
-    stream.end(frame);
-  });
 }

@@ -1,4 +1,5 @@
 import { suggestion } from "./nearest.ts";
+import { decodeUrlPart, URL_ESCAPE_HINT } from "./url-part.ts";
 
 /** Where the directory is kept. */
 export type DatabaseUrl =
@@ -41,28 +42,27 @@ export function parseDatabaseUrl(text: string): DatabaseUrl {
   // libpq's way to name a socket's folder, postgres://user@/database?host=/folder, is no URL.
   const url = URL.parse(text.replace(/^(\w+:\/\/[^/?#]*@)\//, `$1${NO_HOST}/`));
   if (url === null || url.hash !== "") {
-    const hint = "in user and password, write each of : / ? # @ % as %3A %2F %3F %23 %40 %25";
-    throw new Error(`is not well-formed; ${EXAMPLES}; ${hint}`);
+    throw new Error(`is not well-formed; ${EXAMPLES}; ${URL_ESCAPE_HINT}`);
   }
   const parameters = readParameters(url.searchParams);
-  const named = decode(url.hostname, "host").replace(/^\[(.*)\]$/, "$1");
+  const named = decodeUrlPart(url.hostname, "host").replace(/^\[(.*)\]$/, "$1");
   const host = parameters.get("host") ?? named;
   if (host === "" || host === NO_HOST) {
     throw new Error("has no host; expected a name, an address, or ?host=/folder/of/the/socket");
   }
   if (host.includes(",")) throw new Error("has several hosts; expected one");
-  const database = decode(url.pathname.slice(1), "database");
+  const database = decodeUrlPart(url.pathname.slice(1), "database");
   if (database === "" || database.includes("/")) {
     throw new Error("has no database; expected its name after the host: …/postern");
   }
-  const user = decode(url.username, "user");
+  const user = decodeUrlPart(url.username, "user");
   if (user === "") throw new Error("has no user; expected postgres://<user>@…");
   return {
     kind: "postgres",
     host,
     port: url.port === "" ? PORT : Number(url.port),
     user,
-    password: url.password === "" ? undefined : decode(url.password, "password"),
+    password: url.password === "" ? undefined : decodeUrlPart(url.password, "password"),
     database,
     tls: tlsOf(parameters, host),
   };
@@ -109,16 +109,4 @@ function tlsOf(parameters: ReadonlyMap<string, string>, host: string): PostgresT
 
 function isThisMachine(host: string): boolean {
   return host.startsWith("/") || host === "localhost" || host === "::1" || /^127\./.test(host);
-}
-
-function decode(text: string, what: string): string {
-  let decoded: string;
-  try {
-    decoded = decodeURIComponent(text);
-  } catch {
-    // A URIError is how the platform says no; its text would show the password.
-    throw new Error(`has a % in its ${what} that is no escape; write it as %25`);
-  }
-  if (decoded.includes("\0")) throw new Error(`has a zero byte in its ${what}`);
-  return decoded;
 }

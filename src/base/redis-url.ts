@@ -1,3 +1,5 @@
+import { decodeUrlPart, URL_ESCAPE_HINT } from "./url-part.ts";
+
 /** Which Redis, how it is reached, and as whom. */
 export interface RedisUrl {
   readonly kind: "standalone" | "unix" | "sentinel" | "cluster";
@@ -31,8 +33,7 @@ const EXAMPLES =
 export function parseRedisUrl(text: string): RedisUrl {
   const parts = SHAPE.exec(text);
   if (parts === null) {
-    const hint = "in user and password, write each of : / ? # @ % as %3A %2F %3F %23 %40 %25";
-    throw new Error(`is no Redis URL; ${EXAMPLES}; ${hint}`);
+    throw new Error(`is no Redis URL; ${EXAMPLES}; ${URL_ESCAPE_HINT}`);
   }
   const [, scheme, form = "standalone", login = "", where = "", path = ""] = parts;
   const kind = form as RedisUrl["kind"];
@@ -45,7 +46,7 @@ export function parseRedisUrl(text: string): RedisUrl {
     kind,
     isTls,
     hosts: kind === "unix" ? [] : where.split(",").map((host) => readHost(host, PORTS[kind])),
-    ...readPath(kind, decode(path, "path")),
+    ...readPath(kind, decodeUrlPart(path, "path")),
     ...readLogin(login),
   };
 }
@@ -97,20 +98,8 @@ function readLogin(login: string): Pick<RedisUrl, "user" | "password"> {
   if (login === "") return { user: undefined, password: undefined };
   const colon = login.indexOf(":");
   if (colon < 0) throw new Error("has a user and no password; expected <user>:<password>@");
-  const user = decode(login.slice(0, colon), "user");
-  const password = decode(login.slice(colon + 1), "password");
+  const user = decodeUrlPart(login.slice(0, colon), "user");
+  const password = decodeUrlPart(login.slice(colon + 1), "password");
   if (password === "") throw new Error("has an empty password; expected <user>:<password>@");
   return { user: user === "" ? undefined : user, password };
-}
-
-function decode(text: string, what: string): string {
-  let decoded: string;
-  try {
-    decoded = decodeURIComponent(text);
-  } catch {
-    // A URIError is how the platform says no; its text would show the password.
-    throw new Error(`has a % in its ${what} that is no escape; write it as %25`);
-  }
-  if (decoded.includes("\0")) throw new Error(`has a zero byte in its ${what}`);
-  return decoded;
 }

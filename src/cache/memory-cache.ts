@@ -7,8 +7,7 @@ import type { MissReason, SetCache, SetChange, SetKey, SetLookup } from "./cache
 import { encodeKey } from "./key.ts";
 import type { CacheOptions } from "./options.ts";
 import { approximateSetBytes } from "./set-size.ts";
-
-const TTL_SPREAD = 0.2;
+import { spreadTtlMs, ttlMaxMs } from "./time-to-live.ts";
 
 /** The memory tier: everything is answered at once. */
 export interface MemoryCache extends SetCache {
@@ -35,10 +34,7 @@ export interface MemoryCacheDeps {
   readonly clock: Clock;
   readonly meter: Meter;
   readonly options: Pick<CacheOptions, "entriesMax" | "bytesMax" | "ttlMs" | "negativeTtlMs">;
-  /**
-   * Uniform in [0, 1). Shortens lifetimes by up to a fifth, so that sets stored together are not
-   * read together again, and none outlives the published bound.
-   */
+  /** Uniform in [0, 1); spreads lifetimes. */
   readonly random: () => number;
   /**
    * The instant (`Clock.monotonicMs`) up to which every committed change is known to have been
@@ -141,9 +137,7 @@ function boundedSet(
   readAtMonotonicMs: number,
   { options, random }: MemoryCacheDeps,
 ): BoundedSet {
-  const ttlMaxMs =
-    set.status === "unknown" ? Math.min(options.ttlMs, options.negativeTtlMs) : options.ttlMs;
-  const ttlMs = ttlMaxMs * (1 - TTL_SPREAD * random());
+  const ttlMs = spreadTtlMs(ttlMaxMs(set, options), random);
   return {
     set,
     bytes: approximateSetBytes(set),

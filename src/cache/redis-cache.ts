@@ -10,6 +10,7 @@ import type { RedisKeys } from "./redis-keys.ts";
 import { redisScript } from "./redis-script.ts";
 import type { Seal } from "./seal.ts";
 import { type BrokenSet, decodeSet, encodeSet, type SetPlace, setLayout } from "./set-codec.ts";
+import { spreadTtlMs, ttlMaxMs } from "./time-to-live.ts";
 
 /** Why Redis has no set that may be used. Each is a miss, and none is "no permissions". */
 export type RedisMiss =
@@ -65,7 +66,7 @@ export interface RedisCacheDeps {
     Pick<CacheOptions, "negativeTtlMs">;
   readonly clock: Pick<Clock, "monotonicMs" | "wallMs">;
   readonly meter: Meter;
-  /** Uniform in [0, 1). Shortens lifetimes by up to a fifth: none outlives the published bound. */
+  /** Uniform in [0, 1); spreads lifetimes. */
   readonly random: () => number;
 }
 
@@ -74,7 +75,6 @@ export function createRedisCache(deps: RedisCacheDeps): RedisCache {
   return new SharedCache(deps);
 }
 
-const TTL_SPREAD = 0.2;
 /** A cluster's servers have a clock each. */
 const CLOCK_SKEW_MS = 1_000;
 const FLOOR_BYTES = 20;
@@ -207,7 +207,7 @@ class SharedCache implements RedisCache {
     if (nowRedisMs === undefined) return "untrusted";
     const ageMs = nowRedisMs - knownAtRedisMs;
     if (ageMs < -CLOCK_SKEW_MS) return "clock-skew";
-    if (ageMs >= this.#ttlMaxMs(set)) return "aged";
+    if (ageMs >= ttlMaxMs(set, this.#deps.options)) return "aged";
     const { validUntilMs } = set;
     if (validUntilMs !== undefined && clock.wallMs() >= validUntilMs) return "expired";
     // No change up to then touches it, so a read then would have given the same.
@@ -216,7 +216,7 @@ class SharedCache implements RedisCache {
   }
 
   async #store(set: PermissionSet, readAtMonotonicMs: number): Promise<string> {
-    const { connection, announcements, keys, clock, random } = this.#deps;
+    const { connection, announcements, keys, clock, options, random } = this.#deps;
     const knownAtRedisMs = announcements.time.atLeastAsKnownAt(readAtMonotonicMs);
     const known = announcements.known();
     if (known === undefined || knownAtRedisMs === undefined) return "untrusted";
@@ -225,7 +225,7 @@ class SharedCache implements RedisCache {
     const leftMs = (set.validUntilMs ?? Number.POSITIVE_INFINITY) - clock.wallMs();
     const sinceMs = clock.monotonicMs() - readAtMonotonicMs;
     const ttlMs = Math.min(
-      this.#ttlMaxMs(set) * (1 - TTL_SPREAD * random()),
+      spreadTtlMs(ttlMaxMs(set, options), random),
       // From the beginning of the read on, as the time to live counts.
       leftMs + sinceMs,
     );
@@ -238,11 +238,6 @@ class SharedCache implements RedisCache {
       args: [bytes, set.generation, Math.floor(knownAtRedisMs), Math.floor(ttlMs)],
     });
     return answer.failure ?? String(answer.value);
-  }
-
-  #ttlMaxMs(set: PermissionSet): number {
-    const { ttlMs, negativeTtlMs } = this.#deps.options;
-    return set.status === "unknown" ? Math.min(ttlMs, negativeTtlMs) : ttlMs;
   }
 }
 

@@ -3,14 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Create } from "typebox/value";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { freePort } from "../../test/support/free-port.ts";
 import { notingMeter } from "../../test/support/noting-meter.ts";
-import {
-  freePort,
-  makeTlsFiles,
-  type RedisSetup,
-  startProxy,
-  startRedis,
-} from "../../test/support/redis.ts";
+import { makeTlsFiles, type RedisSetup, startProxy, startRedis } from "../../test/support/redis.ts";
 import type { Logger } from "../base/logger.ts";
 import { type RedisOptions, redisOptionsSchema } from "./options.ts";
 import { createRedisConnection } from "./redis-connection.ts";

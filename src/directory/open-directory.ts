@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { type Deadline, remainingMs } from "../base/deadline.ts";
+import { type Deadline, remainingMs, TIMER_MS_MAX } from "../base/deadline.ts";
 import type { Health } from "../base/health.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Meter } from "../base/meter.ts";
@@ -187,9 +187,6 @@ function report(health: Health, isReadable: boolean): void {
   if (isReadable) health.set("directory", "ok");
   else health.set("directory", "failing", "can't be read; cached sets serve until they expire");
 }
-
-/** Longest time a timer of the event loop can be set to. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** What `start` gives, unless the deadline passes first. Work once started goes on: it is cheap. */
 function within<T>(deadline: Deadline, clock: Clock, start: () => Promise<T>): Promise<T> {

@@ -8,12 +8,10 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
+import { TIMER_MS_MAX } from "../base/deadline.ts";
 import type { SqliteValue } from "./sqlite-protocol.ts";
 import type { SqliteResult, SqliteThread } from "./sqlite-thread.ts";
 import { createTurns } from "./turns.ts";
-
-/** A write may wait as long as all those before it take, each for another process's write. */
-const WAIT_MAX_MS = 2 ** 31 - 1;
 
 /** How a pool of connections in a thread is used. */
 export interface SqlitePool {
@@ -55,7 +53,8 @@ interface PooledConnection extends DatabaseConnection {
 function createDriver(pool: SqlitePool): Driver {
   let thread: SqliteThread | undefined;
   const idle: DatabaseConnection[] = [];
-  const turns = createTurns({ ...pool, max: pool.connections, waitMaxMs: WAIT_MAX_MS });
+  // A write may wait as long as all those before it take, each for another process's write.
+  const turns = createTurns({ ...pool, max: pool.connections, waitMaxMs: TIMER_MS_MAX });
   return {
     async init() {
       const started = await pool.start();

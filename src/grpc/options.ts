@@ -1,7 +1,6 @@
 import { type Static, Type } from "typebox";
+import { TIMER_MS_MAX } from "../base/deadline.ts";
 import { KiB, MiB } from "../base/sizes.ts";
-
-const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** Where calls come in, and who may open the sockets. */
 const listenProperties = {
@@ -92,35 +91,35 @@ const lifetimeProperties = {
     description: "How often a connection is pinged, in milliseconds.",
     default: 60_000,
     minimum: 1_000,
-    maximum: TIMER_MAX_MS,
+    maximum: TIMER_MS_MAX,
     reason: "Finds a peer that vanished without a word within a minute and a half.",
   }),
   keepaliveTimeoutMs: Type.Integer({
     description: "Milliseconds after which an unanswered ping closes the connection.",
     default: 20_000,
     minimum: 100,
-    maximum: TIMER_MAX_MS,
+    maximum: TIMER_MS_MAX,
     reason: "gRPC's own default.",
   }),
   connectionIdleMs: Type.Integer({
     description: "Milliseconds without a call after which a connection is closed.",
     default: 600_000,
     minimum: 1_000,
-    maximum: TIMER_MAX_MS,
+    maximum: TIMER_MS_MAX,
     reason: "Longer than most pauses; clients reconnect by themselves.",
   }),
   connectionAgeMs: Type.Integer({
     description: "Milliseconds after which a connection is closed gracefully, ±10 %; 0 = never.",
     default: 0,
     minimum: 0,
-    maximum: TIMER_MAX_MS,
+    maximum: TIMER_MS_MAX,
     reason: "Only callers behind a load balancer gain from reconnecting.",
   }),
   connectionAgeGraceMs: Type.Integer({
     description: "Milliseconds that calls have to finish on a connection that is closed for age.",
     default: 10_000,
     minimum: 0,
-    maximum: TIMER_MAX_MS,
+    maximum: TIMER_MS_MAX,
     reason: "Longer than any deadline a caller of a PDP sets.",
   }),
   drainTimeoutMs: Type.Integer({

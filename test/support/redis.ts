@@ -75,16 +75,6 @@ export async function startRedis(setup: RedisSetup = {}): Promise<RedisServer> {
   return server;
 }
 
-/** A port of 127.0.0.1 that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 /** Makes a certificate authority and a certificate for `localhost` with OpenSSL. */
 export function makeTlsFiles(folder: string): TlsFiles {
   const file = (name: string): string => join(folder, name);
