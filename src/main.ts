@@ -99,12 +99,15 @@ function firstStopSignal(): Promise<NodeJS.Signals> {
 
 /** For commands, which say themselves what went wrong. */
 async function openForCommand(config: Config): Promise<Directory> {
-  const { openConfiguredDirectory } = await import("./configured-directory.ts");
-  return openConfiguredDirectory({
+  const { openAnnouncingDirectory } = await import("./announcing-directory.ts");
+  const { pollIntervalMs } = config.directory;
+  const when = `Sidecars find the change within ${pollIntervalMs} ms by themselves.`;
+  return openAnnouncingDirectory({
     config,
     clock: systemClock,
     logger: silentLogger,
     meter: silentMeter,
     health: silentHealth,
+    unannounced: (why) => process.stderr.write(`Not announced: ${why} ${when}\n`),
   });
 }

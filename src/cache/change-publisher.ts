@@ -39,12 +39,14 @@ export class ChangePublisher {
     });
   }
 
-  /** Takes a committed change; resolves when it is published or can't be for now. */
-  announce(change: SetChange): Promise<void> {
-    this.#deps.reader.note(change);
+  /** Takes a committed change; resolves to whether it is published. */
+  async announce(change: SetChange): Promise<boolean> {
+    const { reader } = this.#deps;
+    reader.note(change);
     if (change.generation <= this.#committed) this.#mustAsk = true;
     this.#committed = Math.max(this.#committed, change.generation);
-    return this.publishMissing();
+    await this.publishMissing();
+    return reader.head !== undefined && reader.head.generation >= change.generation;
   }
 
   async #publishMissing(): Promise<void> {

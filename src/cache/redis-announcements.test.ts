@@ -58,7 +58,7 @@ describe("createRedisAnnouncements()", () => {
   it("publishes each change once where several announce it at the same time", async () => {
     const tier = await twoSidecars();
     const { one, other, source } = tier;
-    const announced: Promise<void>[] = [];
+    const announced: Promise<boolean>[] = [];
     for (let index = 1; index <= 20; index += 1) {
       const committed = source.commit(of(`user-${index}`));
       announced.push(one.announcements.announce(committed));

@@ -44,10 +44,10 @@ export interface RedisAnnouncements {
   /** Reads what is there, publishes what is missing, and goes on doing so. */
   start(): Promise<void>;
   /**
-   * Takes a committed change, as the directory's feed gives it; resolves when it is published, by
-   * whomever, or can't be for now: it is tried again each second.
+   * Takes a committed change, as the directory's feed gives it; resolves to `true` when it is
+   * published, by whomever, and to `false` if it can't be for now: it is tried again each second.
    */
-  announce(change: SetChange): Promise<void>;
+  announce(change: SetChange): Promise<boolean>;
   /** Resolves when everything published before the call is known; `false` if Redis can't say. */
   catchUp(): Promise<boolean>;
   /** What is known; `undefined` unless it was heard of in the last three seconds. */

@@ -161,8 +161,8 @@ class SharedCache implements RedisCache {
     return set;
   }
 
-  invalidate(change: SetChange): Promise<void> {
-    return this.#deps.announcements.announce(change);
+  async invalidate(change: SetChange): Promise<void> {
+    await this.#deps.announcements.announce(change);
   }
 
   async forget(subjectId: string, applications: Iterable<string>): Promise<boolean> {
