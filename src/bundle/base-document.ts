@@ -1,4 +1,5 @@
 import { parseDocument } from "yaml";
+import { readJson } from "../base/read-json.ts";
 import { BundleRefused, quoted } from "./bundle-refused.ts";
 import { decodeText, isObject, type ParsedObject, parseJson } from "./json-text.ts";
 import { hostRoot, isUnder } from "./manifest.ts";
@@ -84,7 +85,7 @@ function readFile(bytes: Buffer, name: string): unknown {
 
 function parseExactly(text: string, name: string): unknown {
   parseJson(text, name, "data");
-  return JSON.parse(text, (_key, value, { source }) => {
+  return readJson(text, (_key, value, { source }) => {
     if (typeof value === "number") return exactNumber(value, source ?? String(value));
     if (!isMergeable(value)) return value;
     // Without a prototype, an own member called __proto__ stays a member when it is merged.

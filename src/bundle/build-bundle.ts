@@ -4,6 +4,7 @@ import { glob, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Create } from "typebox/value";
+import { readJson } from "../base/read-json.ts";
 import { chooseEntrypoints } from "./choose-entrypoints.ts";
 import { inputReads } from "./input-reads.ts";
 import { writeDurably } from "./last-good.ts";
@@ -110,7 +111,7 @@ function withReads(files: BundleFiles, plan: Buffer): Buffer {
   const { entrypoints, module } = readManifest(text);
   const paths = inputReads(plan.toString(), entrypoints);
   const reads = paths && { module: moduleDigest(files.get(module)!), paths };
-  const manifest = JSON.parse(text) as { metadata?: { postern?: object } };
+  const manifest = readJson(text) as { metadata?: { postern?: object } };
   const metadata = { ...manifest.metadata, postern: { ...manifest.metadata?.postern, reads } };
   return Buffer.from(JSON.stringify({ ...manifest, metadata }));
 }

@@ -1,6 +1,7 @@
+import { readJson } from "../base/read-json.ts";
 import { BundleRefused, type BundleStage, quoted } from "./bundle-refused.ts";
 
-/** A JSON object as `JSON.parse` makes it; ask it through `member` alone. */
+/** A JSON object as `readJson` makes it; ask it through `member` alone. */
 export type ParsedObject = { readonly [name: string]: unknown };
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -17,7 +18,7 @@ export function decodeText(bytes: Uint8Array, name: string, stage: BundleStage):
 /** Parses JSON; the error names the file. */
 export function parseJson(text: string, name: string, stage: BundleStage): unknown {
   try {
-    return JSON.parse(text);
+    return readJson(text);
   } catch (error) {
     const why = error instanceof RangeError ? "it is nested too deeply" : (error as Error).message;
     throw new BundleRefused(stage, `${quoted(name)} is not JSON: ${quoted(why)}`);

@@ -1,3 +1,4 @@
+import { readJson } from "../base/read-json.ts";
 import { isObject, type ParsedObject } from "./json-text.ts";
 
 /** A policy as OPA compiles it, before WebAssembly is made of it. */
@@ -116,7 +117,7 @@ function objectOf(value: unknown): ParsedObject {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return readJson(text);
   } catch (cause) {
     throw new UnknownPlan("not JSON", { cause });
   }

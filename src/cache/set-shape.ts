@@ -7,11 +7,7 @@ import {
   reservedAttributes,
 } from "../decision/permission-set.ts";
 
-/**
- * A permission set without its generation, as arrays alone: half the size of named members, and no
- * name is ever parsed as a member's. (Once V8 14 has seen the member "\\" it takes any single escaped
- * character in the same place for it: `JSON.parse` gives "\\" for "\ud800", or for "\n".)
- */
+/** A permission set without its generation, as arrays alone: half the size of named members. */
 export type SetShape = readonly JsonValue[];
 
 /** The shape of a set. */

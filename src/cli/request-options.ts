@@ -2,6 +2,7 @@ import { create, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Clock } from "../base/clock.ts";
 import { parseAddress } from "../base/ip-network.ts";
+import { readJson } from "../base/read-json.ts";
 import { parseRfc3339 } from "../base/rfc3339.ts";
 import { type CheckRequest, CheckRequestSchema } from "../grpc/gen/postern/v1/decision_pb.js";
 import { CliError } from "./cli-error.ts";
@@ -125,7 +126,7 @@ function collectMember(text: string, before: JsonObject | undefined): JsonObject
 
 function jsonOrText(text: string): JsonValue {
   try {
-    return JSON.parse(text) as JsonValue;
+    return readJson(text) as JsonValue;
   } catch {
     // Most values are plain words, which need no quotes this way.
     return text;

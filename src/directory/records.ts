@@ -1,3 +1,4 @@
+import { readJson } from "../base/read-json.ts";
 import type { JsonObject, JsonValue } from "../decision/json.ts";
 import type { MfaRule } from "../decision/permission-set.ts";
 import type { SubjectType } from "../decision/request.ts";
@@ -85,7 +86,7 @@ export function canonicalJson(value: JsonValue): string {
 
 /** Parses JSON text of ours into objects with a null prototype. */
 export function parseJson(text: string): JsonValue {
-  return JSON.parse(text, (_, value) =>
+  return readJson(text, (_, value) =>
     value !== null && typeof value === "object" && !Array.isArray(value)
       ? withoutPrototype(value as object)
       : value,

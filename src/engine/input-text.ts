@@ -1,3 +1,4 @@
+import { readJson } from "../base/read-json.ts";
 import { InputRefused } from "./guest-failure.ts";
 import { INPUT_BYTES_MAX } from "./input-writer.ts";
 import type { InputValue } from "./policy.ts";
@@ -11,7 +12,7 @@ export function parseInputText(text: string): InputValue {
     throw new InputRefused(`the input is larger than ${INPUT_BYTES_MAX} bytes`);
   }
   try {
-    return JSON.parse(text, exactInteger) as InputValue;
+    return readJson(text, exactInteger) as InputValue;
   } catch (error) {
     // Also the RangeError of nesting that exhausts the stack.
     const reason = error instanceof Error ? error.message : String(error);

@@ -1,3 +1,4 @@
+import { readJson } from "../base/read-json.ts";
 import { KiB, MiB } from "../base/sizes.ts";
 import type { JsonValue } from "../decision/json.ts";
 import { hostBuiltins } from "./builtins/registry.ts";
@@ -61,7 +62,7 @@ async function compile(wasm: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Modul
 function checkData(data: string): void {
   let value: unknown;
   try {
-    value = JSON.parse(data);
+    value = readJson(data);
   } catch (error) {
     throw new PolicyRefused("data", `the data is not JSON: ${(error as Error).message}`);
   }

@@ -2,7 +2,9 @@
 interface JSON {
   parse(
     text: string,
-    reviver: (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown,
+    reviver:
+      | ((this: unknown, key: string, value: unknown, context: { source?: string }) => unknown)
+      | undefined,
   ): unknown;
   /** An object that `JSON.stringify` writes as `text`, which is a JSON text of a primitive. */
   rawJSON(text: string): object;
