@@ -9,6 +9,8 @@ export interface ChangeHead {
   readonly generation: number;
   /** Sets that are older than this may have missed changes that nobody can name any more. */
   readonly all: number;
+  /** Began so that sidecars forget what they remember themselves, too: by a purge or a restart. */
+  readonly isPurge: boolean;
 }
 
 /** A published change and the one before it. */
@@ -19,6 +21,11 @@ export interface PublishedChange {
 
 /** Most subjects that a change names in Redis; with more it is one of everything. */
 export const SUBJECTS_NAMED_MAX = 1_000;
+
+/** How a head says whether it began with a purge. */
+export function purgeText(isPurge: boolean): "purge" | "none" {
+  return isPurge ? "purge" : "none";
+}
 
 /** The fields of a head, and of an entry of the stream, as they are sealed and sent. */
 export interface AnnouncementCodec {
@@ -32,8 +39,8 @@ export interface AnnouncementCodec {
 
 /** Makes a codec that seals with `seal`. */
 export function createAnnouncementCodec(seal: Seal): AnnouncementCodec {
-  const headText = ({ incarnation, generation, all }: ChangeHead): string =>
-    `${incarnation} ${generation} ${all}`;
+  const headText = ({ incarnation, generation, all, isPurge }: ChangeHead): string =>
+    `${incarnation} ${generation} ${all} ${purgeText(isPurge)}`;
   const entryPlace = (incarnation: string): string => `stream:${incarnation}`;
   const entryText = ({ change, after }: PublishedChange): string =>
     `${change.generation} ${after} ${subjectsText(change)}`;
@@ -41,11 +48,12 @@ export function createAnnouncementCodec(seal: Seal): AnnouncementCodec {
   return {
     subjectsText,
     sealHead: (head) => seal.of("head", headText(head)),
-    readHead([incarnation, generation, all, given]) {
+    readHead([incarnation, generation, all, purge, given]) {
       const head = {
         incarnation: text(incarnation),
         generation: count(generation),
         all: count(all),
+        isPurge: text(purge) === purgeText(true),
       };
       if (!INCARNATION.test(head.incarnation) || !Buffer.isBuffer(given)) return undefined;
       return seal.fits(given, "head", headText(head)) ? head : undefined;

@@ -101,6 +101,22 @@ export function describeSetCache(name: string, makeCache: MakeCache): void {
       expect(await cache.get({ application: "gateway", subjectId: "user-2" })).toBe("absent");
     });
 
+    it("goes by nothing that was read before a restart", async () => {
+      const { cache, clock, advance } = await setUp();
+      await cache.invalidate({ generation: 7, subjects: ["user-2"] });
+      await cache.put(cacheableSet({ generation: 7 }));
+      await advance(1);
+      const before = clock.monotonicMs();
+      await advance(1);
+      await cache.invalidate({ generation: 3, subjects: "all", isRestart: true });
+      expect(await cache.get(user1)).toBe("absent");
+      await advance(1);
+      await cache.put(cacheableSet({ generation: 7 }), before);
+      expect(await cache.get(user1)).toBe("absent");
+      await cache.put(cacheableSet({ generation: 3 }));
+      expect(await cache.get(user1)).toMatchObject({ generation: 3 });
+    });
+
     it("serves no set past its time to live", async () => {
       const { cache, advance, aged } = await setUp();
       await cache.put(cacheableSet());

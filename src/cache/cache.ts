@@ -23,6 +23,8 @@ export type SetLookup = PermissionSet | Extract<MissReason, "absent" | "aged" | 
 export interface SetChange {
   readonly generation: number;
   readonly subjects: "all" | readonly string[];
+  /** Nothing that was read before it counts, whatever its generation. */
+  readonly isRestart?: true;
 }
 
 /**
@@ -42,7 +44,8 @@ export interface SetCache {
    * Remembers a set under its own application and subject. Does nothing if the set is older than
    * the newest change announced so far, or than the set it would replace: it may have been read
    * before that change, and would survive the invalidation it should have fallen to. Its read
-   * began at `readAtMonotonicMs`, the last instant at which it is known by that to be true.
+   * began at `readAtMonotonicMs`, the last instant at which it is known by that to be true; before
+   * a restart, it counts as older than that.
    *
    * Gives the set to go on with: the former one if the two don't differ, also if its time to live
    * has passed, so that what others have made of it and know by its identity need not be made anew.

@@ -1,6 +1,11 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
-import type { AnnouncementCodec, ChangeHead, PublishedChange } from "./announcement-codec.ts";
+import {
+  type AnnouncementCodec,
+  type ChangeHead,
+  type PublishedChange,
+  purgeText,
+} from "./announcement-codec.ts";
 import type { SetChange } from "./cache.ts";
 import {
   publishScript,
@@ -74,7 +79,7 @@ export class ChangeChannel {
     const redisMs = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
     time.note({ sentMs, receivedMs: clock.monotonicMs(), redisMs });
     const head = codec.readHead(rest) ?? "none";
-    const entries = head === "none" ? [] : (rest[4] as unknown[]);
+    const entries = head === "none" ? [] : (rest[5] as unknown[]);
     return {
       value: {
         head,
@@ -87,13 +92,14 @@ export class ChangeChannel {
   }
 
   /** Begins a new incarnation in place of the one that was found; `false` where Redis fails. */
-  async renew(found: string, generation: number): Promise<boolean> {
+  async renew(found: string, begin: { generation: number; isPurge: boolean }): Promise<boolean> {
     const { connection, codec } = this.#deps;
+    const { generation, isPurge } = begin;
     const incarnation = randomBytes(8).toString("hex");
-    const seal = codec.sealHead({ incarnation, generation, all: generation });
+    const seal = codec.sealHead({ incarnation, generation, all: generation, isPurge });
     const answer = await connection.run(renewScript, {
       keys: this.#headAndStream,
-      args: [found, incarnation, generation, seal],
+      args: [found, incarnation, generation, purgeText(isPurge), seal],
     });
     return answer.failure === undefined;
   }
@@ -109,7 +115,7 @@ export class ChangeChannel {
     const isAll = subjects === "*";
     if (!isAll && !(await this.#raiseFloors(incarnation, change))) return "failed";
     const { generation } = change;
-    const next = { incarnation, generation, all: isAll ? generation : head.all };
+    const next = { ...head, generation, all: isAll ? generation : head.all };
     const answer = await connection.run(publishScript, {
       keys: this.#headAndStream,
       args: [

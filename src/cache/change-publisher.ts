@@ -42,15 +42,20 @@ export class ChangePublisher {
   /** Takes a committed change; resolves to whether it is published. */
   async announce(change: SetChange): Promise<boolean> {
     const { reader } = this.#deps;
-    reader.note(change);
-    if (change.generation <= this.#committed) this.#mustAsk = true;
-    this.#committed = Math.max(this.#committed, change.generation);
+    if (change.isRestart) {
+      reader.restart(change.generation);
+      this.#committed = change.generation;
+    } else {
+      reader.note(change);
+      if (change.generation <= this.#committed) this.#mustAsk = true;
+      this.#committed = Math.max(this.#committed, change.generation);
+    }
     await this.publishMissing();
     return reader.head !== undefined && reader.head.generation >= change.generation;
   }
 
   async #publishMissing(): Promise<void> {
-    const { reader, channel } = this.#deps;
+    const { reader } = this.#deps;
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       if (!(await reader.catchUp())) return;
       const { head, upTo } = reader;
@@ -61,11 +66,9 @@ export class ChangePublisher {
       const newest = changes.at(-1)?.generation ?? head.generation;
       this.#mustAsk = false;
       this.#committed = newest;
-      if (newest < Math.max(head.generation, upTo)) reader.goBack(newest);
-      if (newest < head.generation) {
-        // An older copy of the directory was put back: what is in Redis is of another past.
-        if (!(await channel.renew(head.incarnation, newest))) return;
-      } else if (!(await this.#publishAll(head, changes))) return;
+      // An older copy of the directory was put back: what is in Redis is of another past.
+      if (newest < Math.max(head.generation, upTo)) reader.restart(newest);
+      else if (!(await this.#publishAll(head, changes))) return;
     }
   }
 
@@ -87,7 +90,9 @@ export class ChangePublisher {
       const outcome = await channel.publish(head, change);
       this.#outcomes.add(1, { outcome: typeof outcome === "string" ? outcome : "published" });
       if (outcome === "failed") return false;
-      if (outcome === "damaged") return channel.renew(head.incarnation, head.generation);
+      if (outcome === "damaged") {
+        return channel.renew(head.incarnation, { generation: head.generation, isPurge: false });
+      }
       if (outcome === "moved") return true;
       head = outcome;
     }

@@ -39,6 +39,8 @@ export class ChangeReader {
   #index: ChangeIndex | undefined;
   #caughtUp: { readonly epoch: number; readonly atMs: number } | undefined;
   #setBacks = 0;
+  /** What is in Redis is of another past of the directory. */
+  #mustBegin = false;
 
   constructor(deps: ChangeReaderDeps) {
     this.#deps = deps;
@@ -86,9 +88,14 @@ export class ChangeReader {
     else index?.note(change);
   }
 
-  /** The directory has become older: what was known of later changes is about another past. */
-  goBack(generation: number): void {
+  /**
+   * The directory is another copy: what is known is about another past, and so are the sets in
+   * Redis, which nobody here uses until they have begun anew.
+   */
+  restart(generation: number): void {
     this.#index?.restart(generation);
+    this.#caughtUp = undefined;
+    this.#mustBegin = true;
   }
 
   async #read(): Promise<boolean> {
@@ -98,7 +105,7 @@ export class ChangeReader {
       const answer = await channel.read(this.#index?.upTo);
       if (answer.failure !== undefined) return false;
       const page = answer.value;
-      if (page.head === "none" || this.#isClockSetBack(page.head)) {
+      if (this.#mustBegin || page.head === "none" || this.#isClockSetBack(page.head)) {
         if (!(await this.#begin(page.found))) return false;
       } else {
         this.#adopt(page.head);
@@ -129,13 +136,18 @@ export class ChangeReader {
       logger.debug({ error }, "The directory's generation can't be read; Redis stays unused.");
       return false;
     }
-    return channel.renew(found, generation);
+    const isPurge = this.#mustBegin;
+    if (!(await channel.renew(found, { generation, isPurge }))) return false;
+    if (isPurge) this.#mustBegin = false;
+    return true;
   }
 
   #adopt(head: ChangeHead): void {
     if (this.#head?.incarnation !== head.incarnation) {
       this.#meters.incarnations.add(1);
-      this.#deps.logger.info({ generation: head.generation }, "Sets in Redis begin anew.");
+      const { generation } = head;
+      this.#deps.logger.info({ generation }, "Sets in Redis begin anew.");
+      if (head.isPurge) this.#tell({ generation, subjects: "all" });
     }
     this.#head = head;
     this.#index ??= new ChangeIndex(head.all);

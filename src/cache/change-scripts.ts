@@ -3,14 +3,15 @@ import { redisScript } from "./redis-script.ts";
 /** Gives the time, the head, and the entries after a generation: by default after `all`. */
 export const readChangesScript = redisScript(`
 local time = redis.call('TIME')
-local head = redis.call('HMGET', KEYS[1], 'incarnation', 'generation', 'all', 'seal')
+local head = redis.call('HMGET', KEYS[1], 'incarnation', 'generation', 'all', 'purge', 'seal')
 local entries = {}
 if head[1] then
   local after = ARGV[1]
   if after == '' then after = head[3] end
   entries = redis.call('XRANGE', KEYS[2], '(' .. after .. '-0', '+', 'COUNT', ARGV[2])
 end
-return {time[1], time[2], head[1] or '', head[2] or '', head[3] or '', head[4] or '', entries}
+return {time[1], time[2], head[1] or '', head[2] or '', head[3] or '', head[4] or '',
+  head[5] or '', entries}
 `);
 
 /** Begins a new incarnation, unless another has begun since the one that was seen. */
@@ -23,7 +24,7 @@ end
 if current ~= ARGV[1] then return 'other' end
 redis.call('DEL', KEYS[1], KEYS[2])
 redis.call('HSET', KEYS[1], 'incarnation', ARGV[2], 'generation', ARGV[3], 'all', ARGV[3],
-  'seal', ARGV[4])
+  'purge', ARGV[4], 'seal', ARGV[5])
 return 'renewed'
 `);
 

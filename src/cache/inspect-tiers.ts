@@ -32,7 +32,7 @@ export interface TierInspection {
   show(subjectId: string): Promise<CacheView>;
   /**
    * Forgets a subject's sets, or all without one, in this process and in Redis. Other sidecars keep
-   * what they remember themselves. `false` if Redis can't be reached.
+   * what they remember of the one subject, and forget all. `false` if Redis can't be reached.
    */
   purge(subjectId?: string): Promise<boolean>;
 }

@@ -53,6 +53,7 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
   // Only applications with a policy get here, so there are few.
   const applications = new Set<string>();
   let announced = 0;
+  let restartedAtMs = Number.NEGATIVE_INFINITY;
 
   function report(): void {
     meters.entries.set(sets.size);
@@ -91,6 +92,7 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
     },
 
     put(set, readAtMonotonicMs) {
+      if (readAtMonotonicMs <= restartedAtMs) return set;
       const key = encodeKey({ application: set.application, subjectId: set.subject.id });
       const former = sets.get(key)?.set;
       if (set.generation < Math.max(announced, former?.generation ?? 0)) return set;
@@ -101,8 +103,9 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
       return kept;
     },
 
-    invalidate({ generation, subjects }) {
-      announced = Math.max(announced, generation);
+    invalidate({ generation, subjects, isRestart }) {
+      if (isRestart) restartedAtMs = clock.monotonicMs();
+      announced = isRestart ? generation : Math.max(announced, generation);
       forget(subjects);
     },
 

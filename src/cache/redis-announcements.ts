@@ -115,7 +115,8 @@ export function createRedisAnnouncements(deps: RedisAnnouncementsDeps): RedisAnn
     async renew() {
       if (!(await reader.catchUp())) return false;
       const { incarnation, generation } = reader.head!;
-      return (await channel.renew(incarnation, generation)) && (await reader.catchUp());
+      const isRenewed = await channel.renew(incarnation, { generation, isPurge: true });
+      return isRenewed && (await reader.catchUp());
     },
     close: pauses.end,
   };

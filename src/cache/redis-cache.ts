@@ -106,6 +106,7 @@ class SharedCache implements RedisCache {
   readonly #misses: Counter;
   readonly #hits: Counter;
   readonly #puts: Counter;
+  #restartedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: RedisCacheDeps) {
     this.#deps = deps;
@@ -162,6 +163,7 @@ class SharedCache implements RedisCache {
   }
 
   async invalidate(change: SetChange): Promise<void> {
+    if (change.isRestart) this.#restartedAtMs = this.#deps.clock.monotonicMs();
     await this.#deps.announcements.announce(change);
   }
 
@@ -220,6 +222,7 @@ class SharedCache implements RedisCache {
     const knownAtRedisMs = announcements.time.atLeastAsKnownAt(readAtMonotonicMs);
     const known = announcements.known();
     if (known === undefined || knownAtRedisMs === undefined) return "untrusted";
+    if (readAtMonotonicMs <= this.#restartedAtMs) return "outdated";
     const subjectId = set.subject.id;
     if (set.generation < known.touchedAt(subjectId)) return "outdated";
     const leftMs = (set.validUntilMs ?? Number.POSITIVE_INFINITY) - clock.wallMs();

@@ -19,7 +19,7 @@ export interface RedisWorld {
  *
  * | Name | |
  * | --- | --- |
- * | `<prefix>1:<world>:{changes}:head` | hash: incarnation, generation, all, seal |
+ * | `<prefix>1:<world>:{changes}:head` | hash: incarnation, generation, all, purge, seal |
  * | `<prefix>1:<world>:{changes}:stream` | an entry for each published change |
  * | `<prefix>1:<incarnation>:{<digest>}:s:<application, subject>` | a permission set |
  * | `<prefix>1:<incarnation>:{<digest>}:f:<subject>` | generation of the newest change of it |

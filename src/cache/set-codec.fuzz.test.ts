@@ -167,7 +167,9 @@ const emptySet: PermissionSet = {
   validUntilMs: undefined,
 };
 
+/** As the directory reads JSON texts, which have no negative zero. */
 function copyWithoutPrototypes(value: unknown): JsonValue {
+  if (value === 0) return 0;
   if (value === null || typeof value !== "object") return value as JsonValue;
   if (Array.isArray(value)) return value.map(copyWithoutPrototypes);
   const copy: Record<string, JsonValue> = Object.create(null);

@@ -34,6 +34,7 @@ export function createTieredCache(deps: TieredCacheDeps): TieredCache {
   const { memory, shared, announcements, clock } = deps;
   const looks = new Map<string, Promise<SetLookup>>();
   let newest = 0;
+  let restartedAtMs = Number.NEGATIVE_INFINITY;
 
   const isTrusted = (): boolean =>
     clock.monotonicMs() - deps.announcedUpToMs() < TRUSTED_MS ||
@@ -44,7 +45,8 @@ export function createTieredCache(deps: TieredCacheDeps): TieredCache {
    * directory says is never passed over for what Redis has said.
    */
   function take(change: SetChange): void {
-    newest = Math.max(newest, change.generation);
+    if (change.isRestart) restartedAtMs = clock.monotonicMs();
+    newest = change.isRestart ? change.generation : Math.max(newest, change.generation);
     memory.invalidate(change);
   }
 
@@ -70,6 +72,7 @@ export function createTieredCache(deps: TieredCacheDeps): TieredCache {
     const found = await shared.get(key);
     // A change that came while the answer was under way is not in it.
     if (typeof found === "string" || found.generation < newest) return why;
+    if (askedMs <= restartedAtMs) return why;
     return memory.put(found, askedMs);
   }
 

@@ -13,7 +13,11 @@ function scriptedFeed() {
     readonly reject: (error: Error) => void;
   }[] = [];
   const store = {
-    read: () => new Promise((resolve, reject) => reads.push({ resolve, reject })),
+    read: () =>
+      new Promise((resolve, reject) => {
+        const position = { generation: 1, changeId: "one" };
+        reads.push({ resolve: (changes) => resolve({ changes, position }), reject });
+      }),
   } as unknown as Store;
   const reports: boolean[] = [];
   const clock = manualClock();
@@ -21,7 +25,7 @@ function scriptedFeed() {
   let isStopped = false;
   const feed = createChangeFeed({
     store,
-    generation: 1,
+    position: { generation: 1, changeId: "one" },
     pollIntervalMs: 200,
     clock,
     repeat: (run) => {

@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
-import { readChanges } from "./commit.ts";
 import type { DirectoryChange } from "./directory.ts";
+import { type ChangePosition, readChanges } from "./read-changes.ts";
 import type { Store } from "./store.ts";
 
 /** Announces committed changes, whichever process made them. */
@@ -31,7 +31,7 @@ const LOOK_MAX_MS = 1_000;
 export interface ChangeFeedDeps {
   readonly store: Store;
   /** What is committed after it is announced. */
-  readonly generation: number;
+  readonly position: ChangePosition;
   /** Whether it could be read so far; true unless given. */
   readonly isReadable?: boolean;
   readonly pollIntervalMs: number;
@@ -45,7 +45,7 @@ export interface ChangeFeedDeps {
 /** Starts a feed. */
 export function createChangeFeed(deps: ChangeFeedDeps): ChangeFeed {
   const audience = createAudience(deps.logger);
-  let announced = deps.generation;
+  let announced = deps.position;
   let running: Promise<void> | undefined;
   let runningMs = 0;
   let isClosed = false;
@@ -55,9 +55,10 @@ export function createChangeFeed(deps: ChangeFeedDeps): ChangeFeed {
   const look = async (): Promise<void> => {
     const lookedAtMs = deps.clock.monotonicMs();
     try {
-      const changes = await deps.store.read((transaction) => readChanges(transaction, announced));
+      const read = await deps.store.read((transaction) => readChanges(transaction, announced));
       if (isClosed) return;
-      for (const change of changes) announce(change);
+      announced = read.position;
+      read.changes.forEach(audience.tell);
       // Who has missed a change has missed it for good: only the time to live bounds what follows.
       if (!audience.hasMissedOne()) announcedUpToMs = lookedAtMs;
       setReadable(true);
@@ -73,10 +74,6 @@ export function createChangeFeed(deps: ChangeFeedDeps): ChangeFeed {
     if (now === isReadable) return;
     isReadable = now;
     deps.report(now);
-  };
-  const announce = (change: DirectoryChange): void => {
-    announced = change.generation;
-    audience.tell(change);
   };
   const start = (): Promise<void> => {
     runningMs = 0;

@@ -1,5 +1,4 @@
-import type { DirectoryChange } from "./directory.ts";
-import { parseJson } from "./records.ts";
+import { randomUUID } from "node:crypto";
 import type { TableTransaction } from "./store.ts";
 
 /**
@@ -43,7 +42,11 @@ export async function takeGeneration(
   const areNamed = subjects !== "all" && subjects.size <= SUBJECTS_NAMED_MAX;
   await transaction
     .insertInto("changes")
-    .values({ generation, subjects: areNamed ? JSON.stringify([...subjects]) : null })
+    .values({
+      generation,
+      id: randomUUID(),
+      subjects: areNamed ? JSON.stringify([...subjects]) : null,
+    })
     .execute();
   await transaction
     .deleteFrom("changes")
@@ -59,27 +62,4 @@ export async function readGeneration(transaction: TableTransaction): Promise<num
     .select("generation")
     .executeTakeFirstOrThrow();
   return state.generation;
-}
-
-/**
- * The changes after a generation, in order; one for "all" where some are no longer remembered, or
- * where the directory is older than `after`: somebody put a copy of it back.
- */
-export async function readChanges(
-  transaction: TableTransaction,
-  after: number,
-): Promise<readonly DirectoryChange[]> {
-  const generation = await readGeneration(transaction);
-  if (generation === after) return [];
-  const rows = await transaction
-    .selectFrom("changes")
-    .selectAll()
-    .where("generation", ">", after)
-    .orderBy("generation")
-    .execute();
-  if (rows.length !== generation - after) return [{ generation, subjects: "all" }];
-  return rows.map((row) => ({
-    generation: row.generation,
-    subjects: row.subjects === null ? "all" : (parseJson(row.subjects) as readonly string[]),
-  }));
 }

@@ -347,8 +347,30 @@ applications:
       await alter(test, `delete from changes where generation < ${generation}`);
       const change = new Promise((resolve) => test.directory.watch(resolve));
       test.poll();
-      expect(await change).toEqual({ generation, subjects: "all" });
+      expect(await change).toEqual({ generation, subjects: "all", isRestart: true });
       await other.dispose();
+    });
+
+    it.each([
+      ["an older copy was put back", "update state set generation = 1", 1],
+      [
+        "a copy was put back, and has grown beyond",
+        "update changes set id = 'another' where generation = 2",
+        3,
+      ],
+    ])("announces a restart where %s", async (_what, alteration, generation) => {
+      const test = await open();
+      await test.apply("subjects: [{ id: a }]");
+      expect(await test.directory.generation(noDeadline)).toBe(2);
+      await alter(test, alteration);
+      if (generation > 2) {
+        const other = await test.openAnother();
+        await other.apply("subjects: [{ id: b }]");
+        await other.dispose();
+      }
+      const change = new Promise((resolve) => test.directory.watch(resolve));
+      test.poll();
+      expect(await change).toEqual({ generation, subjects: "all", isRestart: true });
     });
 
     it("tells the other listeners when one fails", async () => {

@@ -13,6 +13,11 @@ export interface DirectoryChange {
   readonly generation: number;
   /** Subjects whose sets may differ; `"all"` where a role, group mapping or catalogue changed. */
   readonly subjects: "all" | readonly string[];
+  /**
+   * Nothing that was read before it counts, whatever its generation: another copy of the directory
+   * was put back, or that can't be ruled out.
+   */
+  readonly isRestart?: true;
 }
 
 /** Where the caches read from. */
@@ -22,8 +27,8 @@ export interface PermissionSetSource {
   /** The newest committed generation. */
   generation(deadline: Deadline): Promise<number>;
   /**
-   * The changes after a generation, in order; one for "all" where they can't be named, also where the
-   * directory is older than `after`: with its own generation then.
+   * The changes after a generation, in order; one for "all" where they can't be named, which is a
+   * restart with its own generation where the directory is older than `after`.
    */
   changesAfter(after: number): Promise<readonly DirectoryChange[]>;
   /** Which directory this is; the same for as long as it lives. */

@@ -2,6 +2,7 @@ import type { Kysely, Transaction } from "kysely";
 import { PdpError } from "../decision/error.ts";
 import { createTables } from "./migration-1.ts";
 import { addIdentity } from "./migration-2.ts";
+import { addChangeIds } from "./migration-3.ts";
 import type { SchemaDialect } from "./schema-dialect.ts";
 import type { Tables } from "./tables.ts";
 
@@ -12,7 +13,7 @@ type Migration = (transaction: Transaction<Tables>, dialect: SchemaDialect) => P
  * that run an older program go on reading and writing while and after one runs: a migration adds
  * tables, columns with a default, and indexes, and neither renames nor removes what is there.
  */
-const MIGRATIONS: readonly Migration[] = [createTables, addIdentity];
+const MIGRATIONS: readonly Migration[] = [createTables, addIdentity, addChangeIds];
 
 /** The schema version that this program works with. */
 const SCHEMA_VERSION = MIGRATIONS.length;

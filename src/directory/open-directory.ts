@@ -9,7 +9,7 @@ import { applyFile } from "./apply-file.ts";
 import type { CatalogueDefinition } from "./catalogue-file.ts";
 import { type ChangeFeed, createChangeFeed, type Repeat, repeatWithTimer } from "./change-feed.ts";
 import { checkFile } from "./check-file.ts";
-import { readChanges, readGeneration, takeGeneration } from "./commit.ts";
+import { readGeneration, takeGeneration } from "./commit.ts";
 import type { ApplyOptions, Directory, DirectoryText } from "./directory.ts";
 import { createDirectoryMetrics, type DirectoryMetrics } from "./directory-metrics.ts";
 import { TooManyGrants } from "./expand-grants.ts";
@@ -18,6 +18,7 @@ import { createStore } from "./open-store.ts";
 import type { DirectoryOptions } from "./options.ts";
 import type { Plan, PlanItem } from "./plan.ts";
 import { createPreparedStore } from "./prepared-store.ts";
+import { type ChangePosition, readChanges, readPosition } from "./read-changes.ts";
 import { createResolver } from "./resolve.ts";
 import { readDirectoryFile } from "./show.ts";
 import type { Store, TableTransaction } from "./store.ts";
@@ -54,11 +55,11 @@ export async function openDirectory(deps: DirectoryDeps): Promise<Directory> {
     clock: deps.clock,
   });
   try {
-    const generation = await firstGeneration(store, deps);
-    const isReadable = generation !== UNKNOWN_GENERATION;
+    const position = await firstPosition(store, deps);
+    const isReadable = position !== BEFORE_ALL;
     const feed = createChangeFeed({
       store,
-      generation,
+      position,
       isReadable,
       pollIntervalMs: options.pollIntervalMs,
       clock: deps.clock,
@@ -66,7 +67,7 @@ export async function openDirectory(deps: DirectoryDeps): Promise<Directory> {
       logger,
       report: (isReadable) => report(deps.health, isReadable),
     });
-    if (isReadable) metrics.generation(generation);
+    if (isReadable) metrics.generation(position.generation);
     feed.watch((change) => metrics.generation(change.generation));
     report(deps.health, isReadable);
     return createDirectory(deps, { store, feed, definitions, metrics });
@@ -76,18 +77,18 @@ export async function openDirectory(deps: DirectoryDeps): Promise<Directory> {
   }
 }
 
-/** Before every other: the first look tells everybody that everything may differ. */
-const UNKNOWN_GENERATION = -1;
+/** The first look tells everybody that everything may differ. */
+const BEFORE_ALL: ChangePosition = { generation: -1, changeId: undefined };
 
-async function firstGeneration(store: Store, deps: DirectoryDeps): Promise<number> {
+async function firstPosition(store: Store, deps: DirectoryDeps): Promise<ChangePosition> {
   try {
-    return await store.read(readGeneration);
+    return await store.read(readPosition);
   } catch (error) {
     const canWait = deps.options.startWithout && toPdpError(error).kind === "unavailable";
     if (!canWait) throw error;
     const why = (error as Error).message;
     deps.logger.error({ error }, `Started without the directory, and trying on. ${why}`);
-    return UNKNOWN_GENERATION;
+    return BEFORE_ALL;
   }
 }
 
@@ -116,7 +117,10 @@ function createDirectory(deps: DirectoryDeps, parts: Parts): Directory {
       return metrics.resolve(() => within(deadline, clock, read));
     },
     generation: (deadline) => within(deadline, clock, () => store.read(readGeneration)),
-    changesAfter: (after) => store.read((transaction) => readChanges(transaction, after)),
+    async changesAfter(generation) {
+      const after = { generation, changeId: undefined };
+      return (await store.read((transaction) => readChanges(transaction, after))).changes;
+    },
     identity: () => store.read(readIdentity),
     async apply(file, applyOptions) {
       const plan = await apply(file, applyOptions, { store, definitions, options });

@@ -97,6 +97,8 @@ interface PermissionAssignmentsTable extends AssignmentColumns {
 
 interface ChangesTable {
   generation: number;
+  /** Random; empty if it was written by a program that gave none. */
+  id: Generated<string>;
   /** JSON array of subject ids; null = all. */
   subjects: ColumnType<string | null, string | null, never>;
 }

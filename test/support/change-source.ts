@@ -24,9 +24,10 @@ export function fakeChangeSource(generation = 0): FakeChangeSource {
   const source: FakeChangeSource = {
     fails: false,
     asked: 0,
-    commit({ generation: given = newest() + 1, subjects = "all" }) {
-      const change = { generation: given, subjects };
-      if (given > newest()) changes.push(change);
+    commit({ generation: given = newest() + 1, subjects = "all", ...how }) {
+      const change = { generation: given, subjects, ...how };
+      if (how.isRestart) source.goBack(given);
+      else if (given > newest()) changes.push(change);
       return change;
     },
     goBack(to) {
