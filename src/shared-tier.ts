@@ -1,8 +1,8 @@
+import { systemTimers } from "./base/timers.ts";
 import type { CacheOptions, RedisOptions } from "./cache/options.ts";
 import { createPauses } from "./cache/pauses.ts";
 import type { RedisAnnouncements } from "./cache/redis-announcements.ts";
 import { createRedisCache, type RedisCache } from "./cache/redis-cache.ts";
-import { systemTimers } from "./cache/timers.ts";
 import { PdpError } from "./decision/error.ts";
 import { type SharedChanges, type SharedChangesDeps, shareChanges } from "./shared-changes.ts";
 

@@ -1,13 +1,13 @@
 import type { Clock } from "../base/clock.ts";
 import type { Deadline } from "../base/deadline.ts";
 import type { Meter } from "../base/meter.ts";
+import { systemTimers, type Timers } from "../base/timers.ts";
 import { PdpError } from "../decision/error.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import type { MissReason, SetCache, SetChange, SetKey } from "./cache.ts";
 import { Flights } from "./flights.ts";
 import type { CacheOptions } from "./options.ts";
 import type { PermissionSets, SetQuery } from "./permission-sets.ts";
-import { systemTimers, type Timers } from "./timers.ts";
 
 /** Where sets are read from; the directory is one. */
 export interface SetSource {

@@ -1,12 +1,13 @@
 import type { Clock } from "../base/clock.ts";
 import { type Deadline, deadlineIn, remainingMs } from "../base/deadline.ts";
 import type { Gauge, Meter } from "../base/meter.ts";
+import type { Timers } from "../base/timers.ts";
+import { untilDeadline } from "../base/until-deadline.ts";
 import { PdpError, toPdpError } from "../decision/error.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import type { SetChange, SetKey } from "./cache.ts";
 import { encodeKey } from "./key.ts";
 import type { CacheOptions } from "./options.ts";
-import type { Timers } from "./timers.ts";
 
 /** What one asker wants of a flight. */
 export interface Boarding {
@@ -137,29 +138,18 @@ export class Flights {
     this.#gauges.waiting.set(++this.#waiting);
     flight.waiters += 1;
     try {
-      return await untilDeadline(flight.outcome.promise, deadline, this.#deps);
+      const { clock, timers } = this.#deps;
+      return await untilDeadline(flight.outcome.promise, deadline, {
+        clock,
+        timers,
+        late: lateError,
+      });
     } finally {
       this.#gauges.waiting.set(--this.#waiting);
       flight.waiters -= 1;
       // Nobody wants it any more, and it would only delay those behind it.
       if (flight.waiters === 0 && !flight.hasBegun) this.#close(flight);
     }
-  }
-}
-
-async function untilDeadline<T>(
-  outcome: Promise<T>,
-  deadline: Deadline,
-  { clock, timers }: Pick<FlightsDeps, "clock" | "timers">,
-): Promise<T> {
-  if (!Number.isFinite(deadline.atMonotonicMs)) return outcome;
-  const late = Promise.withResolvers<never>();
-  const leftMs = remainingMs(clock, deadline);
-  const stopTimer = timers.after(leftMs, () => late.reject(lateError()));
-  try {
-    return await Promise.race([outcome, late.promise]);
-  } finally {
-    stopTimer();
   }
 }
 

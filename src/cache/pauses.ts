@@ -1,4 +1,4 @@
-import type { Timers } from "./timers.ts";
+import type { Timers } from "../base/timers.ts";
 
 /** Waiting that can be ended all at once. */
 export interface Pauses {

@@ -6,6 +6,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Meter } from "../base/meter.ts";
+import { systemTimers, type Timers } from "../base/timers.ts";
 import { createAnnouncementCodec } from "./announcement-codec.ts";
 import type { SetChange } from "./cache.ts";
 import { listenForChanges } from "./change-bell.ts";
@@ -17,7 +18,6 @@ import type { RedisConnection } from "./redis-connection.ts";
 import type { RedisKeys } from "./redis-keys.ts";
 import { RedisTime } from "./redis-time.ts";
 import type { Seal } from "./seal.ts";
-import { systemTimers, type Timers } from "./timers.ts";
 
 /** The directory's own record of its changes, which each sidecar reads for itself. */
 export interface ChangeSource {

@@ -1,8 +1,8 @@
 import type { Logger } from "../base/logger.ts";
 import type { Gauge, Meter } from "../base/meter.ts";
+import type { Timers } from "../base/timers.ts";
 import type { RedisClient } from "./redis-client.ts";
 import { isSilence, type RedisFailure } from "./redis-failure.ts";
-import type { Timers } from "./timers.ts";
 
 /** Keeps calls from a Redis that doesn't answer, and finds out when it does again. */
 export interface Breaker {

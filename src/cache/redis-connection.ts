@@ -1,5 +1,6 @@
 import type { Logger } from "../base/logger.ts";
 import type { Counter, Meter } from "../base/meter.ts";
+import { systemTimers, type Timers } from "../base/timers.ts";
 import type { RedisOptions } from "./options.ts";
 import { type Breaker, createBreaker } from "./redis-breaker.ts";
 import { createRedisClient, type RedisClient, type RedisCommand } from "./redis-client.ts";
@@ -7,7 +8,6 @@ import { type RedisAnswer, redisFailure } from "./redis-failure.ts";
 import type { RedisScript } from "./redis-script.ts";
 import { refusalOf, startRefusal, tryRights } from "./redis-start.ts";
 import { redisTarget } from "./redis-target.ts";
-import { systemTimers, type Timers } from "./timers.ts";
 
 /** What a script is given. */
 export interface ScriptCall {

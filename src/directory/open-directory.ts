@@ -1,8 +1,9 @@
 import type { Clock } from "../base/clock.ts";
-import { type Deadline, remainingMs, TIMER_MS_MAX } from "../base/deadline.ts";
+import { type Deadline, remainingMs } from "../base/deadline.ts";
 import type { Health } from "../base/health.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Meter } from "../base/meter.ts";
+import { untilDeadline } from "../base/until-deadline.ts";
 import { PdpError, toPdpError } from "../decision/error.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import { applyFile } from "./apply-file.ts";
@@ -194,18 +195,8 @@ function report(health: Health, isReadable: boolean): void {
 
 /** What `start` gives, unless the deadline passes first. Work once started goes on: it is cheap. */
 function within<T>(deadline: Deadline, clock: Clock, start: () => Promise<T>): Promise<T> {
-  const leftMs = remainingMs(clock, deadline);
-  if (leftMs === Number.POSITIVE_INFINITY) return start();
-  return new Promise((resolve, reject) => {
-    const expire = (): void =>
-      reject(new PdpError("deadline-exceeded", "the directory did not answer in time"));
-    if (leftMs === 0) {
-      expire();
-      return;
-    }
-    const timer = setTimeout(expire, Math.min(leftMs, TIMER_MS_MAX));
-    start()
-      .then(resolve, reject)
-      .finally(() => clearTimeout(timer));
-  });
+  const late = (): Error =>
+    new PdpError("deadline-exceeded", "the directory did not answer in time");
+  if (remainingMs(clock, deadline) === 0) return Promise.reject(late());
+  return untilDeadline(start(), deadline, { clock, late });
 }

@@ -1,8 +1,9 @@
 import type { Clock } from "../base/clock.ts";
-import { type Deadline, remainingMs, TIMER_MS_MAX } from "../base/deadline.ts";
+import type { Deadline } from "../base/deadline.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Labels, Meter } from "../base/meter.ts";
 import type { Peer, UnaryHandler } from "../base/unary-handler.ts";
+import { untilDeadline } from "../base/until-deadline.ts";
 import { PdpError, toPdpError } from "../decision/error.ts";
 import type { GrpcOptions } from "./options.ts";
 import { GrpcCode, type GrpcFailure, grpcFailure } from "./status.ts";
@@ -71,15 +72,10 @@ function createUnaryGate({ clock, logger, options, instruments }: GateParts): Ca
 
     // Only what is awaited counts: an answer that is there at once never meets another call. Work
     // counts until it ends, also where its caller's deadline has been the answer.
-    function untilDeadline(call: GatedCall, answer: Promise<Uint8Array>): Promise<Uint8Array> {
-      const late = Promise.withResolvers<never>();
-      const stopTimer = whenPassed(call, clock, () => late.reject(expired()));
+    function inTime(call: GatedCall, answer: Promise<Uint8Array>): Promise<Uint8Array> {
       instruments.waiting.set(++waiting);
-      const ended = answer.finally(() => {
-        stopTimer();
-        instruments.waiting.set(--waiting);
-      });
-      return Promise.race([ended, late.promise]);
+      const ended = answer.finally(() => instruments.waiting.set(--waiting));
+      return untilDeadline(ended, call, { clock, late: expired });
     }
 
     return (call, request) => {
@@ -89,8 +85,8 @@ function createUnaryGate({ clock, logger, options, instruments }: GateParts): Ca
         if (waiting >= options.callsMax) throw tooMany("calls", options.callsMax);
         const answer = handler(request, { peer: call.peer, deadline: call });
         if (answer instanceof Promise) {
-          untilDeadline(call, answer).then(
-            (inTime) => succeed(call, inTime, startedMs),
+          inTime(call, answer).then(
+            (answered) => succeed(call, answered, startedMs),
             (error) => fail(call, error, startedMs),
           );
         } else succeed(call, answer, startedMs);
@@ -115,15 +111,6 @@ function createStreamGate({ logger, options, instruments }: GateParts): CallGate
       done(code);
     };
   };
-}
-
-/** Calls `run` when the deadline passes; the function it gives ends that. */
-function whenPassed(deadline: Deadline, clock: Clock, run: () => void): () => void {
-  const leftMs = remainingMs(clock, deadline);
-  // A later one is as good as none.
-  if (leftMs > TIMER_MS_MAX) return () => {};
-  const timer = setTimeout(run, leftMs);
-  return () => clearTimeout(timer);
 }
 
 function pdpErrorOf(error: unknown, method: string, logger: Logger): PdpError {

@@ -1,4 +1,4 @@
-import type { Timers } from "../../src/cache/timers.ts";
+import type { Timers } from "../../src/base/timers.ts";
 import type { ManualClock } from "./manual-clock.ts";
 
 /** Timers that run when told to, on the clock they were made with. */
