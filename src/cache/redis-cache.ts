@@ -32,8 +32,6 @@ export type RedisMiss =
 export interface RedisHit {
   /** Of the newest generation that it is known to be true at. */
   readonly set: PermissionSet;
-  /** The generation that it was read at. */
-  readonly storedGeneration: number;
   /** Milliseconds since its read began, at most. */
   readonly ageMs: number;
 }
@@ -214,7 +212,7 @@ class SharedCache implements RedisCache {
     if (validUntilMs !== undefined && clock.wallMs() >= validUntilMs) return "expired";
     // No change up to then touches it, so a read then would have given the same.
     const generation = Math.max(set.generation, known.generation);
-    return { set: { ...set, generation }, storedGeneration: set.generation, ageMs };
+    return { set: { ...set, generation }, ageMs };
   }
 
   async #store(set: PermissionSet, readAtMonotonicMs: number): Promise<string> {
