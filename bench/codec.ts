@@ -17,6 +17,7 @@ const frame = {
   application: "platform",
   revision: "6f1c0c2d9a7be1f2",
   generation: 17,
+  stalenessMs: 0,
 };
 const decision = allow(frame, {
   reason: "permission:agent:execute",
@@ -86,6 +87,7 @@ compare(
         reason: decision.reason,
         grant: { pattern: "agent:*", path: [...decision.grant!.path] },
         generation: BigInt(decision.generation),
+        stalenessMs: BigInt(decision.stalenessMs),
       }),
     ),
 );

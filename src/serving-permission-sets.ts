@@ -39,9 +39,10 @@ export async function servePermissionSets(
   const { options, directory, clock, logger, meter, applications } = deps;
   const { announcedUpToMs } = directory;
   const memory = createMemoryCache({ clock, meter, options, random: Math.random, announcedUpToMs });
+  const parts = { source: directory, announcedUpToMs, clock, logger, meter, options };
   const inspect = { memory, applications, announcedUpToMs, clock };
   if (options.redis === undefined) {
-    const sets = createPermissionSets({ source: directory, cache: memory, clock, meter, options });
+    const sets = createPermissionSets({ ...parts, cache: memory });
     const unwatch = directory.watch(sets.invalidate);
     const inspection = createTierInspection({ ...inspect, redis: undefined });
     return { permissionSets: sets, inspection, close: unwatch };
@@ -55,7 +56,7 @@ export async function servePermissionSets(
   const cache = createTieredCache({
     ...{ memory, shared: shared.cache, announcements, clock, announcedUpToMs },
   });
-  const sets = createPermissionSets({ source: directory, cache, clock, meter, options });
+  const sets = createPermissionSets({ ...parts, cache });
   const hear = (change: SetChange): void => {
     sets.fence(change);
     cache.hear(change);

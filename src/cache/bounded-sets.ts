@@ -10,6 +10,8 @@ export interface BoundedSet {
   isUsed: boolean;
   /** Not to be served any more; there only to be known again when the same is read. */
   isRetired: boolean;
+  /** The set as `lastKnown` has given it: what others have made of it hangs on its identity. */
+  lastKnown: PermissionSet | undefined;
 }
 
 /** Most that is held, and who hears of what had to go for it. */

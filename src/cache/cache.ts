@@ -27,6 +27,16 @@ export interface SetChange {
   readonly isRestart?: true;
 }
 
+/** Remembers what it may not serve any more, for when nothing better can be had. */
+export interface LastKnownSets {
+  /**
+   * A set of an existing subject that is past its time to live by less than `staleForMs`, with
+   * `lastKnownMs`; for an answer that says so, while the directory can't be read. No announced
+   * change touches it, and its `validUntilMs` has not passed.
+   */
+  lastKnown(key: SetKey): PermissionSet | undefined;
+}
+
 /**
  * One tier. The memory tier answers without a promise; a shared one may need to wait.
  *

@@ -4,6 +4,7 @@ import { cacheableSet } from "../../test/support/cacheable-set.ts";
 import { manualClock } from "../../test/support/manual-clock.ts";
 import { manualTimers } from "../../test/support/manual-timers.ts";
 import { noDeadline } from "../base/deadline.ts";
+import { silentLogger } from "../base/logger.ts";
 import { silentMeter } from "../base/meter.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import { createPermissionSets } from "./cached-permission-sets.ts";
@@ -52,7 +53,13 @@ async function play(steps: readonly Step[]): Promise<string[]> {
   let generation = 1;
 
   const options = { fillsMax: 2, waitersMax: 50, fillTimeoutMs: 2_000 };
-  const limits = { entriesMax: 1, bytesMax: 2 ** 20, ttlMs: TTL_MS, negativeTtlMs: 1_000 };
+  const limits = {
+    entriesMax: 1,
+    bytesMax: 2 ** 20,
+    ttlMs: TTL_MS,
+    negativeTtlMs: 1_000,
+    staleForMs: 0,
+  };
   const cache = createMemoryCache({
     clock,
     meter: silentMeter,
@@ -67,7 +74,12 @@ async function play(steps: readonly Step[]): Promise<string[]> {
       return read.promise;
     },
   };
-  const sets = createPermissionSets({ source, cache, clock, timers, meter: silentMeter, options });
+  const sets = createPermissionSets({
+    ...{ source, cache, clock, timers, options },
+    logger: silentLogger,
+    meter: silentMeter,
+    announcedUpToMs: () => Number.NEGATIVE_INFINITY,
+  });
 
   /** The newest change of the subject that had been committed a time to live ago. */
   const boundFor = (subjectId: string): number =>

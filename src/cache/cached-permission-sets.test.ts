@@ -3,6 +3,7 @@ import { cacheableSet } from "../../test/support/cacheable-set.ts";
 import { manualClock } from "../../test/support/manual-clock.ts";
 import { manualTimers } from "../../test/support/manual-timers.ts";
 import { deadlineIn, noDeadline } from "../base/deadline.ts";
+import { silentLogger } from "../base/logger.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import { PdpError } from "../decision/error.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
@@ -28,7 +29,8 @@ function setUp(limits: Limits = {}) {
     },
   };
   const options = { fillsMax: 8, waitersMax: 100, fillTimeoutMs: 2_000, ...limits };
-  const bounds = { entriesMax: 100, bytesMax: 2 ** 20, ttlMs: 5_000, negativeTtlMs: 1_000 };
+  const lifetimes = { ttlMs: 5_000, negativeTtlMs: 1_000, staleForMs: 0 };
+  const bounds = { entriesMax: 100, bytesMax: 2 ** 20, ...lifetimes };
   const cache = createMemoryCache({
     clock,
     meter: silentMeter,
@@ -41,7 +43,11 @@ function setUp(limits: Limits = {}) {
     ...silentMeter,
     gauge: ({ name }) => ({ set: (value) => (gauges[name] = value) }),
   };
-  const sets = createPermissionSets({ source, cache, clock, timers, meter, options });
+  const sets = createPermissionSets({
+    ...{ source, cache, clock, timers, meter, options },
+    logger: silentLogger,
+    announcedUpToMs: () => Number.NEGATIVE_INFINITY,
+  });
   return { clock, timers, reads, cache, sets, gauges };
 }
 

@@ -1,13 +1,15 @@
 import type { Clock } from "../base/clock.ts";
 import type { Deadline } from "../base/deadline.ts";
-import type { Meter } from "../base/meter.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Counter, Meter } from "../base/meter.ts";
 import { systemTimers, type Timers } from "../base/timers.ts";
 import { PdpError } from "../decision/error.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
-import type { MissReason, SetCache, SetChange, SetKey } from "./cache.ts";
+import type { LastKnownSets, MissReason, SetCache, SetChange, SetKey } from "./cache.ts";
 import { Flights } from "./flights.ts";
 import type { CacheOptions } from "./options.ts";
 import type { PermissionSets, SetQuery } from "./permission-sets.ts";
+import { StaleFallback } from "./stale-fallback.ts";
 
 /** Where sets are read from; the directory is one. */
 export interface SetSource {
@@ -26,8 +28,11 @@ export interface CachedPermissionSets extends PermissionSets {
 /** What `createPermissionSets` is handed. */
 export interface PermissionSetsDeps {
   readonly source: SetSource;
-  readonly cache: SetCache;
+  readonly cache: SetCache & LastKnownSets;
+  /** As for the memory tier: up to when the directory itself was looked at. */
+  readonly announcedUpToMs: () => number;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly meter: Meter;
   readonly options: Pick<CacheOptions, "fillsMax" | "waitersMax" | "fillTimeoutMs">;
   readonly timers?: Timers;
@@ -35,44 +40,32 @@ export interface PermissionSetsDeps {
 
 /** Puts `cache` before `source`; concurrent misses of one subject share a read. */
 export function createPermissionSets(deps: PermissionSetsDeps): CachedPermissionSets {
-  const { source, cache, clock, options } = deps;
+  const { cache, clock, options } = deps;
   const meters = instruments(deps.meter);
-
-  async function read(key: SetKey, deadline: Deadline): Promise<PermissionSet> {
-    const readAtMonotonicMs = clock.monotonicMs();
-    try {
-      const set = await source.resolve(key.application, key.subjectId, deadline);
-      if (set.application !== key.application || set.subject.id !== key.subjectId) {
-        throw new PdpError("internal", "internal error", {
-          cause: new Error("the directory answered for another subject or application"),
-        });
-      }
-      const kept = await cache.put(set, readAtMonotonicMs);
-      meters.fills.add(1, { outcome: "read" });
-      return kept;
-    } catch (error) {
-      meters.fills.add(1, { outcome: "failed" });
-      throw error;
-    }
-  }
-
+  const fallback = new StaleFallback(deps);
   const timers = deps.timers ?? systemTimers;
+  const read = createRead(deps, meters.fills);
   const flights = new Flights({ read, clock, timers, meter: deps.meter, options });
 
   async function fill(query: SetQuery, why: MissReason): Promise<PermissionSet> {
     meters.misses.add(1, { reason: why });
+    const set = await fallback.over(query, () => readAnew(query));
+    const { minimumGeneration } = query.consistency;
+    if (set.generation >= minimumGeneration) return set;
+    throw new PdpError(
+      "unavailable",
+      `the directory is at generation ${set.generation}; ${minimumGeneration} was asked for`,
+      { field: "consistency.minimum_generation" },
+    );
+  }
+
+  async function readAnew(query: SetQuery): Promise<PermissionSet> {
     const { deadline, consistency } = query;
     const { minimumGeneration, bypassCache } = consistency;
     const set = await flights.board(query, { deadline, fresh: bypassCache });
     if (set.generation >= minimumGeneration) return set;
     // A joined read may have begun before the generation that was asked for existed.
-    const reread = await flights.board(query, { deadline, fresh: true });
-    if (reread.generation >= minimumGeneration) return reread;
-    throw new PdpError(
-      "unavailable",
-      `the directory is at generation ${reread.generation}; ${minimumGeneration} was asked for`,
-      { field: "consistency.minimum_generation" },
-    );
+    return flights.board(query, { deadline, fresh: true });
   }
 
   function answer(query: SetQuery, found: PermissionSet | MissReason) {
@@ -98,6 +91,27 @@ export function createPermissionSets(deps: PermissionSetsDeps): CachedPermission
     },
 
     fence: (change) => flights.fence(change),
+  };
+}
+
+/** Reads a set, and remembers it. */
+function createRead({ source, cache, clock }: PermissionSetsDeps, fills: Counter) {
+  return async (key: SetKey, deadline: Deadline): Promise<PermissionSet> => {
+    const readAtMonotonicMs = clock.monotonicMs();
+    try {
+      const set = await source.resolve(key.application, key.subjectId, deadline);
+      if (set.application !== key.application || set.subject.id !== key.subjectId) {
+        throw new PdpError("internal", "internal error", {
+          cause: new Error("the directory answered for another subject or application"),
+        });
+      }
+      const kept = await cache.put(set, readAtMonotonicMs);
+      fills.add(1, { outcome: "read" });
+      return kept;
+    } catch (error) {
+      fills.add(1, { outcome: "failed" });
+      throw error;
+    }
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
-import type { PermissionSet } from "../decision/permission-set.ts";
+import { type PermissionSet, stalenessMs } from "../decision/permission-set.ts";
+import type { SetKey } from "./cache.ts";
 import type { MemoryCache } from "./memory-cache.ts";
 import type { RedisAnnouncements } from "./redis-announcements.ts";
 import type { RedisCache } from "./redis-cache.ts";
@@ -15,6 +16,8 @@ export interface TierEntry {
   /** Milliseconds since it was last known to be true. */
   readonly ageMs?: number;
   readonly validUntilMs?: number;
+  /** It is past its time, and would be used only if it can't be read anew. */
+  readonly isStale?: true;
 }
 
 /** What the tiers have of a subject, and what is known of changes; JSON. */
@@ -55,13 +58,21 @@ export interface TierInspectionDeps {
 /** Makes the inspection. */
 export function createTierInspection(deps: TierInspectionDeps): TierInspection {
   const { memory, redis, clock } = deps;
+
+  function describeMemory(key: SetKey): EntryDetail {
+    const found = memory.look(key);
+    const set = typeof found === "string" ? memory.lastKnown(key) : undefined;
+    if (set === undefined) return describe(found);
+    return { ...describe({ set, ageMs: stalenessMs(set, clock) }), isStale: true };
+  }
+
   return {
     async show(subjectId) {
       const sinceMs = clock.monotonicMs() - deps.announcedUpToMs();
       const entries: TierEntry[] = [];
       for (const application of [...deps.applications()].sort()) {
         const key = { application, subjectId };
-        entries.push({ application, tier: "memory", ...describe(memory.look(key)) });
+        entries.push({ application, tier: "memory", ...describeMemory(key) });
         if (redis === undefined) continue;
         entries.push({ application, tier: "redis", ...describe(await redis.cache.look(key)) });
       }
@@ -82,7 +93,11 @@ export function createTierInspection(deps: TierInspectionDeps): TierInspection {
   };
 }
 
-function describe(found: string | { readonly set: PermissionSet; readonly ageMs: number }) {
+type EntryDetail = Omit<TierEntry, "application" | "tier">;
+
+function describe(
+  found: string | { readonly set: PermissionSet; readonly ageMs: number },
+): EntryDetail {
   if (typeof found === "string") return { miss: found };
   const { status, generation, validUntilMs } = found.set;
   return {

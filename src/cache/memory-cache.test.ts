@@ -7,7 +7,13 @@ import { describeSetCache } from "./cache.contract.ts";
 import { createMemoryCache } from "./memory-cache.ts";
 import { approximateSetBytes } from "./set-size.ts";
 
-const roomy = { entriesMax: 100, bytesMax: 2 ** 20, ttlMs: 5_000, negativeTtlMs: 1_000 };
+const roomy = {
+  entriesMax: 100,
+  bytesMax: 2 ** 20,
+  ttlMs: 5_000,
+  negativeTtlMs: 1_000,
+  staleForMs: 0,
+};
 
 interface Says extends Partial<typeof roomy> {
   readonly random?: () => number;

@@ -3,14 +3,14 @@ import type { Clock } from "../base/clock.ts";
 import type { Meter } from "../base/meter.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import { type BoundedSet, BoundedSets } from "./bounded-sets.ts";
-import type { MissReason, SetCache, SetChange, SetKey, SetLookup } from "./cache.ts";
+import type { LastKnownSets, MissReason, SetCache, SetChange, SetKey, SetLookup } from "./cache.ts";
 import { encodeKey } from "./key.ts";
 import type { CacheOptions } from "./options.ts";
 import { approximateSetBytes } from "./set-size.ts";
 import { spreadTtlMs, ttlMaxMs } from "./time-to-live.ts";
 
 /** The memory tier: everything is answered at once. */
-export interface MemoryCache extends SetCache {
+export interface MemoryCache extends SetCache, LastKnownSets {
   get(key: SetKey): SetLookup;
   put(set: PermissionSet, readAtMonotonicMs: number): PermissionSet;
   invalidate(change: SetChange): void;
@@ -33,7 +33,10 @@ export interface MemoryHit {
 export interface MemoryCacheDeps {
   readonly clock: Clock;
   readonly meter: Meter;
-  readonly options: Pick<CacheOptions, "entriesMax" | "bytesMax" | "ttlMs" | "negativeTtlMs">;
+  readonly options: Pick<
+    CacheOptions,
+    "entriesMax" | "bytesMax" | "ttlMs" | "negativeTtlMs" | "staleForMs"
+  >;
   /** Uniform in [0, 1); spreads lifetimes. */
   readonly random: () => number;
   /**
@@ -62,13 +65,7 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
 
   function forget(subjects: SetChange["subjects"]): void {
     if (subjects === "all") sets.clear();
-    else {
-      for (const subjectId of subjects) {
-        for (const application of applications) {
-          sets.delete(encodeKey({ application, subjectId }));
-        }
-      }
-    }
+    else for (const key of keysOf(subjects, applications)) sets.delete(key);
     report();
   }
 
@@ -86,9 +83,12 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
 
     look(query) {
       const found = sets.get(encodeKey(query));
-      if (found === undefined || found.isRetired) return "absent";
-      const knownAtMs = renew(found, deps.announcedUpToMs()) - found.ttlMs;
-      return whyNot(found, deps) ?? { set: found.set, ageMs: clock.monotonicMs() - knownAtMs };
+      return found === undefined || found.isRetired ? "absent" : lookAt(found, deps);
+    },
+
+    lastKnown(query) {
+      const found = sets.get(encodeKey(query));
+      return found === undefined ? undefined : lastKnownOf(found, deps);
     },
 
     put(set, readAtMonotonicMs) {
@@ -116,6 +116,30 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
   };
 }
 
+function keysOf(subjects: readonly string[], applications: Iterable<string>): string[] {
+  const names = [...applications];
+  return subjects.flatMap((subjectId) =>
+    names.map((application) => encodeKey({ application, subjectId })),
+  );
+}
+
+function lookAt(found: BoundedSet, deps: MemoryCacheDeps): ReturnType<MemoryCache["look"]> {
+  const knownAtMs = renew(found, deps.announcedUpToMs()) - found.ttlMs;
+  return whyNot(found, deps) ?? { set: found.set, ageMs: deps.clock.monotonicMs() - knownAtMs };
+}
+
+function lastKnownOf(found: BoundedSet, deps: MemoryCacheDeps): PermissionSet | undefined {
+  const { clock, options } = deps;
+  if (found.set.status === "unknown" || isExpired(found.set, clock)) return undefined;
+  const agedAtMs = renew(found, deps.announcedUpToMs());
+  if (clock.monotonicMs() >= agedAtMs + options.staleForMs) return undefined;
+  const lastKnownMs = agedAtMs - found.ttlMs;
+  if (found.lastKnown?.lastKnownMs !== lastKnownMs) {
+    found.lastKnown = { ...found.set, lastKnownMs };
+  }
+  return found.lastKnown;
+}
+
 /** Why a remembered set may not be served any more. */
 function whyNot(
   found: BoundedSet,
@@ -123,8 +147,11 @@ function whyNot(
 ): "aged" | "expired" | undefined {
   const nowMs = clock.monotonicMs();
   if (nowMs >= found.agedAtMonotonicMs && nowMs >= renew(found, announcedUpToMs())) return "aged";
-  const { validUntilMs } = found.set;
-  return validUntilMs !== undefined && clock.wallMs() >= validUntilMs ? "expired" : undefined;
+  return isExpired(found.set, clock) ? "expired" : undefined;
+}
+
+function isExpired({ validUntilMs }: PermissionSet, clock: Clock): boolean {
+  return validUntilMs !== undefined && clock.wallMs() >= validUntilMs;
 }
 
 /** Lets a set live on from where it was last known to be true; gives when it is aged then. */
@@ -148,6 +175,7 @@ function boundedSet(
     agedAtMonotonicMs: readAtMonotonicMs + ttlMs,
     isUsed: false,
     isRetired: false,
+    lastKnown: undefined,
   };
 }
 

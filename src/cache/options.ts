@@ -109,6 +109,15 @@ export const cacheOptionsSchema = Type.Object(
       description: "The same for a subject the directory does not know, after it was read.",
       reason: "A person who was just created should not wait; a flood of unknown ids should.",
     }),
+    staleForMs: Type.Integer({
+      minimum: 0,
+      maximum: 3_600_000,
+      default: 0,
+      description:
+        "Milliseconds beyond its time that a remembered set is used while the directory can't be " +
+        "read, in answers that say so (`staleness_ms`); 0 = such requests are `UNAVAILABLE`.",
+      reason: "It adds to the published staleness bound, which is for the operator to do.",
+    }),
     fillsMax: Type.Integer({
       minimum: 1,
       maximum: 10_000,

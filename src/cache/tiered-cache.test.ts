@@ -20,7 +20,7 @@ interface Lifetimes {
 function tiersOf(sidecar: Sidecar, clock: ManualClock, { ttlMs, negativeTtlMs }: Lifetimes) {
   let lookedAtMs = Number.NEGATIVE_INFINITY;
   const announcedUpToMs = () => lookedAtMs;
-  const options = { entriesMax: 100, bytesMax: 1_000_000, ttlMs, negativeTtlMs };
+  const options = { entriesMax: 100, bytesMax: 1_000_000, ttlMs, negativeTtlMs, staleForMs: 0 };
   const memory = createMemoryCache({
     ...{ clock, meter: silentMeter, options, random: () => 0, announcedUpToMs },
   });

@@ -1,12 +1,12 @@
 import type { Clock } from "../base/clock.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
-import type { SetCache, SetChange, SetKey, SetLookup } from "./cache.ts";
+import type { LastKnownSets, SetCache, SetChange, SetKey, SetLookup } from "./cache.ts";
 import { encodeKey } from "./key.ts";
 import type { MemoryCache } from "./memory-cache.ts";
 import type { RedisAnnouncements } from "./redis-announcements.ts";
 
 /** The memory tier before the one that sidecars share. */
-export interface TieredCache extends SetCache {
+export interface TieredCache extends SetCache, LastKnownSets {
   put(set: PermissionSet, readAtMonotonicMs: number): PermissionSet;
   /** Takes a change that was heard of through the shared tier, and needs no announcement. */
   hear(change: SetChange): void;
@@ -95,5 +95,6 @@ export function createTieredCache(deps: TieredCacheDeps): TieredCache {
     },
 
     hear: take,
+    lastKnown: memory.lastKnown,
   };
 }

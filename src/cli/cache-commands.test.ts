@@ -48,6 +48,15 @@ describe("postern cache", () => {
     expect(JSON.parse((await run(socket, ["show", "x", "--json"])).stdout)).toEqual(view);
   });
 
+  it("says of a set beyond its time what it is good for", async () => {
+    const [entry] = view.entries;
+    const stale = { ...view, entries: [{ ...entry!, isStale: true as const }] };
+    const socket = await serve({ show: async () => stale });
+    expect((await run(socket, ["show", "user-123"])).stdout).toMatch(
+      /^platform +memory +active .*Z +stale: used only while the directory can't be read$/m,
+    );
+  });
+
   it("asks for the very subject that is named, whatever its id is made of", async () => {
     const asked: (string | undefined)[] = [];
     const socket = await serve({

@@ -57,7 +57,8 @@ function row({ application, tier, miss, ...entry }: TierEntry): string[] {
   if (miss !== undefined) return [application, tier, `- (${miss})`];
   const { status = "", generation = 0, ageMs = 0, validUntilMs } = entry;
   const until = validUntilMs === undefined ? "-" : new Date(validUntilMs).toISOString();
-  return [application, tier, status, String(generation), ago(ageMs), until];
+  const stale = entry.isStale ? ["stale: used only while the directory can't be read"] : [];
+  return [application, tier, status, String(generation), ago(ageMs), until, ...stale];
 }
 
 function ago(ms: number): string {

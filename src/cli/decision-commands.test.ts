@@ -164,6 +164,7 @@ describe("postern check", () => {
       application: "",
       revision: "",
       generation: "5",
+      staleness_ms: "0",
     });
   });
 

@@ -19,6 +19,7 @@ export function renderDecision(answer: CheckResponse, subjectType: string): stri
   const word = answer.allowed === true ? "allow" : "deny ";
   const policy = `${answer.application}@${answer.revision}`;
   const first = [word, answer.reason, policy, `generation ${answer.generation}`];
+  if (answer.stalenessMs > 0n) first.push(staleness(answer));
   const details: string[][] = [];
   if (answer.grant !== undefined) {
     details.push(["     ", "granted", answer.grant.pattern, answer.grant.path.join(ARROW)]);
@@ -35,10 +36,17 @@ export function renderDecision(answer: CheckResponse, subjectType: string): stri
 /** The answer to `mfa` as a line for people. */
 export function renderMfa(answer: MfaRequiredResponse): string {
   const limit = `evidence no older than ${answer.maxAgeSeconds} s`;
-  if (answer.required) return renderTable([[mfaWord(answer), answer.reason, limit]]);
+  const stale = answer.stalenessMs > 0n ? [staleness(answer)] : [];
+  if (answer.required) return renderTable([[mfaWord(answer), answer.reason, limit, ...stale]]);
   // "Not required" alone could be read as "allowed without".
   const isAllowed = ALLOWING.test(answer.reason);
-  return renderTable([[mfaWord(answer), isAllowed ? answer.reason : `(denied: ${answer.reason})`]]);
+  const reason = isAllowed ? answer.reason : `(denied: ${answer.reason})`;
+  return renderTable([[mfaWord(answer), reason, ...stale]]);
+}
+
+/** How old an answer is that was given without the directory. */
+function staleness({ stalenessMs }: Pick<CheckResponse, "stalenessMs">): string {
+  return `stale: last known ${(Number(stalenessMs) / 1_000).toFixed(1)} s ago`;
 }
 
 /** Whether MFA stands between the subject and an allow. */
@@ -57,6 +65,7 @@ export function renderPermissionSet(subject: string, set: GetPermissionSetRespon
     ["roles", listOf(set.roles)],
     ["groups", listOf(set.groups)],
     ["attributes", listOf(attributes)],
+    ...(set.stalenessMs > 0n ? [["directory", `can't be read; ${staleness(set)}`]] : []),
     ["valid until", set.validUntil === undefined ? "-" : instant(set.validUntil)],
   ];
   const rows = permissionRows(set);

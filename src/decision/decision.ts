@@ -41,6 +41,11 @@ export interface DecisionFrame {
   readonly revision: string;
   /** Generation of the permission set that was used; 0 where none was needed. */
   readonly generation: number;
+  /**
+   * Milliseconds since the permission set was last known to be true, where it was used beyond its
+   * time, since it can't be read anew; else 0.
+   */
+  readonly stalenessMs: number;
 }
 
 /** What the PDP answers. Made by `allow` and `deny` alone. */
@@ -73,6 +78,7 @@ export function allow(frame: DecisionFrame, basis: AllowBasis): Decision {
     application: frame.application,
     revision: frame.revision,
     generation: frame.generation,
+    stalenessMs: frame.stalenessMs,
   };
 }
 
@@ -92,5 +98,6 @@ export function deny(
     application: frame.application,
     revision: frame.revision,
     generation: frame.generation,
+    stalenessMs: frame.stalenessMs,
   };
 }

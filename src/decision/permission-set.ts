@@ -1,3 +1,4 @@
+import type { Clock } from "../base/clock.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
 import type { SubjectType } from "./request.ts";
 
@@ -65,4 +66,17 @@ export interface PermissionSet {
   readonly generation: number;
   /** Earliest expiry inside the set (ms since the epoch); `undefined` = none. */
   readonly validUntilMs: number | undefined;
+  /**
+   * When (`Clock.monotonicMs`) it was last known to be true: only of a set that is used beyond its
+   * time, since it can't be read anew.
+   */
+  readonly lastKnownMs?: number;
+}
+
+/** Milliseconds since the set was last known to be true, where it is used beyond its time; else 0. */
+export function stalenessMs(
+  { lastKnownMs }: Pick<PermissionSet, "lastKnownMs">,
+  clock: Pick<Clock, "monotonicMs">,
+): number {
+  return lastKnownMs === undefined ? 0 : clock.monotonicMs() - lastKnownMs;
 }

@@ -36,6 +36,7 @@ export function encodePermissionSetResponse(answer: PermissionSetAnswer): Uint8A
     effectivePermissions: [...answer.effective],
     ...present("attributes", struct(set.attributes)),
     generation: BigInt(set.generation),
+    stalenessMs: BigInt(Math.ceil(answer.stalenessMs)),
     ...present("validUntil", instant(set.validUntilMs)),
   });
   return toBinary(GetPermissionSetResponseSchema, message);

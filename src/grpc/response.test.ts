@@ -22,6 +22,7 @@ const frame = {
   application: "platform",
   revision: "r41",
   generation: 2 ** 53 - 1,
+  stalenessMs: 0,
 };
 const allowed = allow(frame, {
   reason: "permission:agent:execute",
@@ -47,7 +48,7 @@ describe("encodeCheckResponse()", () => {
   });
 
   it("writes a deny that asks for MFA", () => {
-    const decision = deny({ ...frame, generation: 0 }, "mfa_required", [
+    const decision = deny({ ...frame, generation: 0, stalenessMs: 7_000.5 }, "mfa_required", [
       { type: "step-up", properties: {} },
     ]);
     expect(checkJson(encodeCheckResponse(decision))).toEqual({
@@ -57,6 +58,7 @@ describe("encodeCheckResponse()", () => {
       decision_id: frame.decisionId,
       application: "platform",
       revision: "r41",
+      staleness_ms: "7001",
     });
   });
 
@@ -156,12 +158,14 @@ describe("encodeMfaRequiredResponse()", () => {
       satisfied: true,
       reason: "permission:agent:manage",
       maxAgeSeconds: 900,
+      stalenessMs: 12_000.2,
     });
     expect(fromBinary(MfaRequiredResponseSchema, bytes)).toMatchObject({
       required: true,
       satisfied: true,
       reason: "permission:agent:manage",
       maxAgeSeconds: 900n,
+      stalenessMs: 12_001n,
     });
   });
 });
@@ -212,6 +216,7 @@ describe("encodePermissionSetResponse()", () => {
       validUntilMs: 1_798_761_600_000,
     },
     effective: ["agent:execute", "agent:read", "workflow:approve"],
+    stalenessMs: 6_000,
   });
 
   it("writes every pattern with its path and conditions", () => {
@@ -245,6 +250,7 @@ describe("encodePermissionSetResponse()", () => {
       effective_permissions: ["agent:execute", "agent:read", "workflow:approve"],
       generation: "7",
       valid_until: "2027-01-01T00:00:00Z",
+      staleness_ms: "6000",
     });
   });
 

@@ -41,6 +41,7 @@ export function encodeMfaRequiredResponse(answer: MfaAnswer): Uint8Array {
   writer.bool(2, answer.satisfied);
   writer.string(3, answer.reason);
   writer.count(4, answer.maxAgeSeconds);
+  writer.count(5, Math.ceil(answer.stalenessMs));
   return writer.finish();
 }
 
@@ -64,6 +65,7 @@ function writeDecision(decision: Decision): void {
   writer.string(7, decision.application);
   writer.string(8, decision.revision);
   writer.count(9, decision.generation);
+  writer.count(10, Math.ceil(decision.stalenessMs));
 }
 
 /** The one place where an allow gets onto the wire; an allow that contradicts itself does not. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { manualClock } from "../../test/support/manual-clock.ts";
 import { conditionClass, permissionSet, roleGrant } from "../../test/support/permission-set.ts";
 import {
   accessRequest,
@@ -69,6 +70,7 @@ describe("check()", () => {
       application: "platform",
       revision: "r1",
       generation: 0,
+      stalenessMs: 0,
     });
     expect(staged.queries).toEqual([]);
     expect(staged.seen).toEqual([]);
@@ -96,6 +98,19 @@ describe("check()", () => {
     const miss = stagePipeline({ sets }).check(accessRequest(), callFrom());
     expect(miss).toBeInstanceOf(Promise);
     expect(await miss).toEqual(hit);
+  });
+
+  it("says in each kind of answer how old a set is that is used beyond its time", async () => {
+    const clock = manualClock();
+    const set = { ...developer, lastKnownMs: clock.monotonicMs() - 9_000 };
+    const staged = stagePipeline({ clock, set });
+    const [request, call] = [accessRequest(), callFrom()];
+    const stale = { stalenessMs: 9_000 };
+    expect(staged.decide()).toMatchObject({ allowed: true, ...stale });
+    expect(await staged.checkBatch([request], call)).toMatchObject([stale]);
+    expect(staged.mfaRequired(request, call)).toMatchObject(stale);
+    expect(await staged.permissionSet(request, call)).toMatchObject(stale);
+    expect(stagePipeline({ set: developer }).decide()).toMatchObject({ stalenessMs: 0 });
   });
 
   it("fails as the set does", async () => {

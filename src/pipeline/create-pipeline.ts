@@ -5,7 +5,7 @@ import type { ActivePolicies } from "../bundle/active-policy.ts";
 import type { PermissionSets, SetQuery } from "../cache/permission-sets.ts";
 import { type Decision, type DecisionFrame, deny } from "../decision/decision.ts";
 import { PdpError } from "../decision/error.ts";
-import type { PermissionSet } from "../decision/permission-set.ts";
+import { type PermissionSet, stalenessMs } from "../decision/permission-set.ts";
 import type { AccessRequest } from "../decision/request.ts";
 import { decideBatch } from "./batch.ts";
 import { createDecide } from "./decide.ts";
@@ -104,9 +104,15 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 function createStages(deps: PipelineDeps, ask: Stages["ask"]): Stages {
   const decide = createDecide(createFailureLog(deps.logger, deps.clock));
 
-  function frameOf({ active }: Question, generation: number): DecisionFrame {
+  function frameOf({ active }: Question, set?: PermissionSet): DecisionFrame {
     const { application, revision } = active;
-    return { decisionId: deps.createId(), application, revision, generation };
+    return {
+      decisionId: deps.createId(),
+      application,
+      revision,
+      generation: set?.generation ?? 0,
+      stalenessMs: set === undefined ? 0 : stalenessMs(set, deps.clock),
+    };
   }
 
   return {
@@ -116,7 +122,7 @@ function createStages(deps: PipelineDeps, ask: Stages["ask"]): Stages {
       const { catalogue } = active;
       if (catalogue === undefined || catalogue.permissions.has(permission)) return undefined;
       const { resource, action } = request;
-      return deny(frameOf(question, 0), `unknown:${resource.type}:${action.name}`);
+      return deny(frameOf(question), `unknown:${resource.type}:${action.name}`);
     },
     setQuery: ({ active, request }, call) => ({
       application: active.application,
@@ -124,7 +130,7 @@ function createStages(deps: PipelineDeps, ask: Stages["ask"]): Stages {
       consistency: request.consistency,
       deadline: call.deadline,
     }),
-    decide: (question, set) => decide(question, set, frameOf(question, set.generation)),
+    decide: (question, set) => decide(question, set, frameOf(question, set)),
   };
 }
 
@@ -133,6 +139,7 @@ function mfaAnswer(question: Question, decision: Decision, satisfied: boolean): 
     required: decision.mfaRequired || satisfied,
     satisfied,
     reason: decision.reason,
+    stalenessMs: decision.stalenessMs,
     maxAgeSeconds: question.settings.mfaMaxAgeSeconds,
   };
 }

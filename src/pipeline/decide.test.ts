@@ -222,7 +222,7 @@ describe("MFA", () => {
 
 describe("mfaRequired()", () => {
   const required = holding({ mfa: "required" }, "agent:execute");
-  const answer = { required: false, satisfied: false, maxAgeSeconds: 900 };
+  const answer = { required: false, satisfied: false, maxAgeSeconds: 900, stalenessMs: 0 };
 
   it("is required where evidence is all that is missing", () => {
     expect(mfaAnswer(required)).toEqual({ ...answer, required: true, reason: "mfa_required" });

@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { PermissionSets } from "../cache/permission-sets.ts";
 import type { Catalogue } from "../decision/catalogue.ts";
 import { PdpError } from "../decision/error.ts";
-import type { PermissionSet } from "../decision/permission-set.ts";
+import { type PermissionSet, stalenessMs } from "../decision/permission-set.ts";
 import { addCovered } from "./coverage.ts";
 import { statusRefusal } from "./decide.ts";
 import type { PermissionSetAnswer, Pipeline } from "./pipeline.ts";
@@ -28,7 +28,8 @@ export function createEffectiveSet(deps: EffectiveSetDeps): Pipeline["permission
       const message = `subject.id: no ${subject.type} of this id is known`;
       throw new PdpError("not-found", message, { field: "subject.id" });
     }
-    return effectiveSet(set, catalogue, clock.wallMs());
+    const answer = effectiveSet(set, catalogue, clock.wallMs());
+    return { ...answer, stalenessMs: stalenessMs(set, clock) };
   };
 }
 
@@ -37,7 +38,7 @@ function effectiveSet(
   set: PermissionSet,
   catalogue: Catalogue | undefined,
   nowMs: number,
-): PermissionSetAnswer {
+): Pick<PermissionSetAnswer, "set" | "effective"> {
   const classes = set.classes.filter(
     ({ conditions }) => conditions.expiresAtMs === undefined || nowMs < conditions.expiresAtMs,
   );

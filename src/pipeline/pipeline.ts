@@ -25,6 +25,8 @@ export interface MfaAnswer {
   readonly reason: string;
   /** How old evidence may be, in seconds. */
   readonly maxAgeSeconds: number;
+  /** As in `Decision`. */
+  readonly stalenessMs: number;
 }
 
 export interface PermissionSetQuery {
@@ -38,6 +40,8 @@ export interface PermissionSetAnswer {
   readonly set: PermissionSet;
   /** Catalogue permissions that some grant of the set covers, conditions aside; sorted. */
   readonly effective: readonly string[];
+  /** As in `Decision`. */
+  readonly stalenessMs: number;
 }
 
 /**

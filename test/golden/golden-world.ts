@@ -72,6 +72,7 @@ export async function openGoldenWorld(golden: GoldenCase): Promise<GoldenWorld> 
         ...parts,
         source: directory,
         cache,
+        announcedUpToMs: directory.announcedUpToMs,
         options: cacheOptions,
       }),
       createId: createUuidV7(clock),

@@ -63,6 +63,7 @@ const ANSWER_FIELDS = new Set([
   "application",
   "revision",
   "generation",
+  "staleness_ms",
 ]);
 
 function withPermission(request: CaseRequest, permission: string): CaseRequest {

@@ -12,6 +12,7 @@ export function fakePipeline(overrides: Partial<Pipeline> = {}): Pipeline {
       satisfied: false,
       reason: "mfa_required",
       maxAgeSeconds: 900,
+      stalenessMs: 0,
     }),
     permissionSet: async (query) => ({
       set: {
@@ -25,6 +26,7 @@ export function fakePipeline(overrides: Partial<Pipeline> = {}): Pipeline {
         validUntilMs: undefined,
       },
       effective: [],
+      stalenessMs: 0,
     }),
     ...overrides,
   };
@@ -37,6 +39,7 @@ export function fakeDecision(request: AccessRequest): Decision {
     application: request.application || "platform",
     revision: "r1",
     generation: 1,
+    stalenessMs: 0,
   };
   const { resource, action } = request;
   if (action.name !== "execute") return deny(frame, `missing:${resource.type}:${action.name}`);

@@ -271,6 +271,14 @@ export declare type CheckResponse = Message<"postern.v1.CheckResponse"> & {
    * @generated from field: int64 generation = 9;
    */
   generation: bigint;
+
+  /**
+   * Milliseconds since the permission set was last known to be true, where the directory can't be
+   * read and the set was used beyond its time (`cache.stale_for_ms`); else 0.
+   *
+   * @generated from field: int64 staleness_ms = 10;
+   */
+  stalenessMs: bigint;
 };
 
 /**
@@ -493,6 +501,13 @@ export declare type MfaRequiredResponse = Message<"postern.v1.MfaRequiredRespons
    * @generated from field: int64 max_age_seconds = 4;
    */
   maxAgeSeconds: bigint;
+
+  /**
+   * As in CheckResponse.
+   *
+   * @generated from field: int64 staleness_ms = 5;
+   */
+  stalenessMs: bigint;
 };
 
 /**
@@ -604,6 +619,13 @@ export declare type GetPermissionSetResponse = Message<"postern.v1.GetPermission
    * @generated from field: google.protobuf.Timestamp valid_until = 9;
    */
   validUntil?: Timestamp | undefined;
+
+  /**
+   * As in CheckResponse.
+   *
+   * @generated from field: int64 staleness_ms = 10;
+   */
+  stalenessMs: bigint;
 };
 
 /**
