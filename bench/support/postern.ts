@@ -10,36 +10,51 @@ const launcher = join(root, "bin/postern.js");
 /** Postern under test, in a folder of its own that goes with it. */
 export interface BenchPostern extends BenchServer {
   readonly folder: string;
+  /** Path of its configuration. */
+  readonly config: string;
 }
 
 /** What Postern is to serve. */
 export interface PosternSetup {
   readonly port: number;
-  /** Text of a directory file. */
-  readonly directory: string;
+  /** Text of a directory file that is applied before it serves. */
+  readonly directory?: string;
+  /** URL of the directory's database; SQLite in the server's folder unless given. */
+  readonly database?: string;
+  /** URL of the Redis through which sidecars share; none unless given. */
+  readonly redis?: string;
+  /** Further options of `cache`, as YAML members. */
+  readonly cache?: string;
   /** Folder of bundles; the shipped ones unless given. */
   readonly bundles?: string;
+  /** As for `startServer`. */
+  readonly onAnyCore?: boolean;
   /** Environment of the server, besides this process's own. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts Postern with the defaults, and with `directory` applied before it serves. */
+/** Starts Postern with the defaults but for what the setup says. */
 export async function startPostern(setup: PosternSetup): Promise<BenchPostern> {
   const folder = mkdtempSync(join(tmpdir(), "postern-bench-"));
   const file = (name: string) => join(folder, name);
-  writeFileSync(file("directory.yaml"), setup.directory);
-  writeFileSync(file("config.yaml"), configuration(setup, file));
-  run(["directory", "apply", "--config", file("config.yaml"), file("directory.yaml")]);
+  const config = file("config.yaml");
+  writeFileSync(config, configuration(setup, file));
+  if (setup.directory !== undefined) {
+    writeFileSync(file("directory.yaml"), setup.directory);
+    run(["directory", "apply", "--config", config, file("directory.yaml")]);
+  }
   const server = await startServer({
     name: "postern",
     port: setup.port,
     command: process.execPath,
-    args: [launcher, "serve", "--config", file("config.yaml")],
+    args: [launcher, "serve", "--config", config],
     env: setup.env ?? {},
+    onAnyCore: setup.onAnyCore ?? false,
   });
   return {
     ...server,
     folder,
+    config,
     stop: async () => {
       await server.stop();
       rmSync(folder, { recursive: true, force: true });
@@ -48,10 +63,14 @@ export async function startPostern(setup: PosternSetup): Promise<BenchPostern> {
 }
 
 function configuration(setup: PosternSetup, file: (name: string) => string): string {
+  const database = setup.database ?? `sqlite:${file("directory.db")}`;
+  const redis = setup.redis === undefined ? "" : `redis: { url: "${setup.redis}" }`;
+  const cache = [redis, setup.cache ?? ""].filter((text) => text !== "").join(", ");
   return [
     `grpc: { listen: ["127.0.0.1:${setup.port}"] }`,
     `admin: { control_socket: ${file("control.sock")} }`,
-    `directory: { database: sqlite:${file("directory.db")}, catalogues_folder: ${root}/catalogues }`,
+    `directory: { database: "${database}", catalogues_folder: ${root}/catalogues }`,
+    ...(cache === "" ? [] : [`cache: { ${cache} }`]),
     `bundle: { folder: ${setup.bundles ?? join(root, "bundles")}, last_good_folder: ${file("last")} }`,
     "telemetry: { diagnostics_enabled: false, log_level: error }",
     "pipeline: { trust: { loopback: { identity: true, mfa: true, ip: true, resource: true } } }",

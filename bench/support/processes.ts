@@ -24,11 +24,15 @@ export interface BenchCommand {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** May run on any core; on the servers' alone unless given. */
+  readonly onAnyCore?: boolean;
 }
 
-/** Starts a server on the server's core and waits until its port takes connections. */
+/** Starts a server and waits until its port takes connections. */
 export async function startServer(what: BenchCommand): Promise<BenchServer> {
-  const child = spawn("taskset", ["-c", SERVER_CORE, what.command, ...what.args], {
+  const pinning = what.onAnyCore ? [] : ["taskset", "-c", SERVER_CORE];
+  const [command, ...args] = [...pinning, what.command, ...what.args] as [string, ...string[]];
+  const child = spawn(command, args, {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, ...what.env },
   });
