@@ -1,12 +1,12 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Redis } from "ioredis";
 import { onTestFinished } from "vitest";
+import type { TlsFiles } from "./tls-files.ts";
 
 /** How a server is started. */
 export interface RedisSetup {
@@ -18,13 +18,6 @@ export interface RedisSetup {
   readonly tls?: TlsFiles;
   /** Keeps what is in it across `restart()`. */
   readonly persistent?: boolean;
-}
-
-/** A certificate for `localhost`, and who signed it. */
-export interface TlsFiles {
-  readonly ca: string;
-  readonly certificate: string;
-  readonly key: string;
 }
 
 /** A real `redis-server` that the test owns. */
@@ -75,48 +68,6 @@ export async function startRedis(setup: RedisSetup = {}): Promise<RedisServer> {
   return server;
 }
 
-/** Makes a certificate authority and a certificate for `localhost` with OpenSSL. */
-export function makeTlsFiles(folder: string): TlsFiles {
-  const file = (name: string): string => join(folder, name);
-  const openssl = (...args: string[]): void => {
-    const { status, stderr } = spawnSync("openssl", args, { encoding: "utf8" });
-    if (status !== 0) throw new Error(`openssl ${args.join(" ")}: ${stderr}`);
-  };
-  const newKey = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-  writeFileSync(file("san"), "subjectAltName=DNS:localhost\n");
-  openssl(
-    ...newKey,
-    "-x509",
-    "-days",
-    "2",
-    "-subj",
-    "/CN=test authority",
-    "-keyout",
-    file("ca.key"),
-    "-out",
-    file("ca.pem"),
-  );
-  openssl(...newKey, "-subj", "/CN=localhost", "-keyout", file("key.pem"), "-out", file("csr"));
-  openssl(
-    "x509",
-    "-req",
-    "-days",
-    "2",
-    "-in",
-    file("csr"),
-    "-CA",
-    file("ca.pem"),
-    "-CAkey",
-    file("ca.key"),
-    "-CAcreateserial",
-    "-extfile",
-    file("san"),
-    "-out",
-    file("cert.pem"),
-  );
-  return { ca: file("ca.pem"), certificate: file("cert.pem"), key: file("key.pem") };
-}
-
 function serverArgs(setup: RedisSetup, folder: string, socket: string): readonly string[] {
   const { port = 0, tls, persistent = false } = setup;
   return [
@@ -163,65 +114,4 @@ async function launch(args: readonly string[]): Promise<ChildProcess> {
   });
   await Promise.race([ready, failed, exited]);
   return child;
-}
-
-/** What a proxy does with what comes by. */
-export interface ProxyFaults {
-  /** Bytes of replies that go on in one piece. */
-  readonly sliceBytes?: number;
-  /** Nothing goes on in either direction, and nobody is told. */
-  readonly isBlackHole?: boolean;
-  /** Connections made from here on have no faults. */
-  readonly isNewHealthy?: boolean;
-}
-
-/** A TCP proxy before a server, with faults that can be changed while it runs. */
-export interface FaultyProxy {
-  readonly port: number;
-  faults: ProxyFaults;
-  /** Where new connections go: another port of 127.0.0.1. */
-  target: number;
-  /** Resets all connections. */
-  reset(): void;
-}
-
-/** Starts a proxy on a port of its own, and stops it when the test is over. */
-export async function startProxy(target: number): Promise<FaultyProxy> {
-  const sockets = new Set<Socket>();
-  const server = createServer((near) => {
-    const isHealthy = proxy.faults.isNewHealthy === true;
-    const faults = (): ProxyFaults => (isHealthy ? {} : proxy.faults);
-    const far = new (near.constructor as typeof Socket)().connect(proxy.target, "127.0.0.1");
-    for (const [one, other, isReply] of [
-      [near, far, false],
-      [far, near, true],
-    ] as const) {
-      sockets.add(one);
-      one.setNoDelay(true);
-      one.on("data", (data: Buffer) => {
-        if (faults().isBlackHole) return;
-        const step = (isReply && faults().sliceBytes) || data.length;
-        for (let at = 0; at < data.length; at += step) other.write(data.subarray(at, at + step));
-      });
-      one.on("error", () => {});
-      one.on("close", () => {
-        sockets.delete(one);
-        other.destroy();
-      });
-    }
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const proxy: FaultyProxy = {
-    port: (server.address() as { port: number }).port,
-    faults: {},
-    target,
-    reset: () => {
-      for (const socket of sockets) socket.resetAndDestroy();
-    },
-  };
-  onTestFinished(() => {
-    proxy.reset();
-    server.close();
-  });
-  return proxy;
 }
