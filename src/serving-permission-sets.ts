@@ -9,10 +9,11 @@ import type { CacheOptions } from "./cache/options.ts";
 import type { PermissionSets } from "./cache/permission-sets.ts";
 import { createTieredCache } from "./cache/tiered-cache.ts";
 import type { Directory } from "./directory/directory.ts";
-import { createSharedTier } from "./shared-tier.ts";
+import { createSharedTier, type SharedTierDeps } from "./shared-tier.ts";
 
 /** What serving permission sets takes. */
-export interface ServingPermissionSetsDeps {
+export interface ServingPermissionSetsDeps
+  extends Pick<SharedTierDeps, "timers" | "random" | "connect"> {
   readonly options: CacheOptions;
   readonly directory: Directory;
   /** Those that are served. */
@@ -37,9 +38,11 @@ export async function servePermissionSets(
   deps: ServingPermissionSetsDeps,
 ): Promise<ServingPermissionSets> {
   const { options, directory, clock, logger, meter, applications } = deps;
+  const { timers, random = Math.random, connect } = deps;
   const { announcedUpToMs } = directory;
-  const memory = createMemoryCache({ clock, meter, options, random: Math.random, announcedUpToMs });
-  const parts = { source: directory, announcedUpToMs, clock, logger, meter, options };
+  const memory = createMemoryCache({ clock, meter, options, random, announcedUpToMs });
+  const given = { ...(timers && { timers }), ...(connect && { connect }) };
+  const parts = { source: directory, announcedUpToMs, clock, logger, meter, options, ...given };
   const inspect = { memory, applications, announcedUpToMs, clock };
   if (options.redis === undefined) {
     const sets = createPermissionSets({ ...parts, cache: memory });
@@ -48,7 +51,7 @@ export async function servePermissionSets(
     return { permissionSets: sets, inspection, close: unwatch };
   }
   const shared = createSharedTier({
-    ...{ directory, clock, logger, meter },
+    ...{ directory, clock, logger, meter, random, ...given },
     options: { ...options.redis, negativeTtlMs: options.negativeTtlMs },
     listener: (change) => hear(change),
   });

@@ -2,10 +2,15 @@ import type { Clock } from "./base/clock.ts";
 import { noDeadline } from "./base/deadline.ts";
 import type { Logger } from "./base/logger.ts";
 import type { Meter } from "./base/meter.ts";
+import type { Timers } from "./base/timers.ts";
 import type { SetChange } from "./cache/cache.ts";
 import type { RedisOptions } from "./cache/options.ts";
 import { createRedisAnnouncements, type RedisAnnouncements } from "./cache/redis-announcements.ts";
-import { createRedisConnection, type RedisConnection } from "./cache/redis-connection.ts";
+import {
+  createRedisConnection,
+  type RedisConnection,
+  type RedisConnectionDeps,
+} from "./cache/redis-connection.ts";
 import { createRedisKeys, type RedisKeys } from "./cache/redis-keys.ts";
 import { createSeal, type Seal } from "./cache/seal.ts";
 import type { PermissionSetSource } from "./directory/directory.ts";
@@ -19,6 +24,10 @@ export interface SharedChangesDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly meter: Meter;
+  /** The process's own unless given. */
+  readonly timers?: Timers;
+  /** For tests; `createRedisConnection` unless given. */
+  readonly connect?: (deps: RedisConnectionDeps) => RedisConnection;
 }
 
 /** A connected Redis, and what is kept there of one directory. */
@@ -37,9 +46,10 @@ export interface SharedChanges {
  * can't be reached is no failure.
  */
 export async function shareChanges(deps: SharedChangesDeps): Promise<SharedChanges> {
-  const { options, directory, clock, logger, meter, listener } = deps;
+  const { options, directory, clock, logger, meter, timers, listener } = deps;
+  const { connect = createRedisConnection } = deps;
   const directoryId = await directory.identity();
-  const connection = createRedisConnection({ options, logger, meter });
+  const connection = connect({ options, logger, meter, ...(timers && { timers }) });
   try {
     await connection.start();
   } catch (error) {
@@ -55,6 +65,7 @@ export async function shareChanges(deps: SharedChangesDeps): Promise<SharedChang
   const announcements = createRedisAnnouncements({
     ...{ connection, source, listener, keys, seal, clock, logger, meter },
     ttlMs: options.ttlMs,
+    ...(timers && { timers }),
   });
   const close = (): void => {
     announcements.close();

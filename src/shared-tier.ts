@@ -9,6 +9,8 @@ import { type SharedChanges, type SharedChangesDeps, shareChanges } from "./shar
 /** What the shared tier takes. */
 export interface SharedTierDeps extends SharedChangesDeps {
   readonly options: RedisOptions & Pick<CacheOptions, "negativeTtlMs">;
+  /** Uniform in [0, 1); `Math.random` unless given. */
+  readonly random?: () => number;
 }
 
 /** The tier in Redis, which misses everything until it is known of which directory it has sets. */
@@ -27,7 +29,7 @@ const RETRY_MS = 1_000;
 
 /** Makes the tier; `start` connects. */
 export function createSharedTier(deps: SharedTierDeps): SharedTier {
-  const pauses = createPauses(systemTimers);
+  const pauses = createPauses(deps.timers ?? systemTimers);
   let changes: SharedChanges | undefined;
   let cache: RedisCache | undefined;
 
@@ -38,7 +40,7 @@ export function createSharedTier(deps: SharedTierDeps): SharedTier {
       return;
     }
     changes = connected;
-    cache = createRedisCache({ ...deps, ...connected, random: Math.random });
+    cache = createRedisCache({ random: Math.random, ...deps, ...connected });
     await connected.announcements.start();
   }
 
