@@ -1,5 +1,6 @@
 import { parseDatabaseUrl } from "../base/database-url.ts";
 import { parseListenAddress } from "../base/listen-address.ts";
+import { parseRedisUrl } from "../base/redis-url.ts";
 import type { Config } from "./config.ts";
 
 /** An option that can't hold, by itself or together with another; noted at one of them. */
@@ -13,6 +14,7 @@ export function findContradictions(config: Config): readonly Contradiction[] {
   return [
     ...inBundle(config),
     ...inDirectory(config),
+    ...inCache(config),
     ...inPipeline(config),
     ...inListenAddresses(config),
     ...betweenListeners(config),
@@ -41,6 +43,14 @@ function* inDirectory({ directory }: Config): Iterable<Contradiction> {
   if (directory.startWithout && directory.examples.length > 0) {
     const message = "are loaded at start, which needs the database; leave out one of them";
     yield { path: "directory.examples", message: `with directory.start_without: ${message}` };
+  }
+}
+
+function* inCache({ cache: { redis } }: Config): Iterable<Contradiction> {
+  try {
+    if (redis !== undefined) parseRedisUrl(redis.url);
+  } catch (error) {
+    yield { path: "cache.redis.url", message: (error as Error).message };
   }
 }
 

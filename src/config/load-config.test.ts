@@ -140,6 +140,11 @@ const refused: readonly [what: string, yaml: string, ...problems: string[]][] = 
     "p.yaml:2: directory.database: is not well-formed; expected sqlite:<file> or postgres://",
   ],
   [
+    "a Redis URL that is none, without showing it",
+    'cache:\n  redis: { url: "http://u:secret@h/0" }\n',
+    "p.yaml:2: cache.redis.url: is no Redis URL",
+  ],
+  [
     "examples for a directory that need not be there",
     "directory: { examples: [a.yaml], start_without: true }",
     "p.yaml:1: directory.examples: with directory.start_without: are loaded at start",

@@ -8,6 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import pg from "pg";
 import { freePort } from "./free-port.ts";
+import type { TlsFiles } from "./tls-files.ts";
 
 /** A PostgreSQL server of a test's own, in a temporary folder. */
 export interface PostgresServer {
@@ -34,8 +35,11 @@ const OWNER = { user: "owner", password: "an owner's secret" } as const;
 const RESTART_MAX_MS = 10_000;
 const INSTALL = "The tests need PostgreSQL: install the Debian package postgresql.";
 
-/** Starts a server. Throws an error that says how to install one where there is none. */
-export async function startPostgres(settings: readonly string[] = []): Promise<PostgresServer> {
+/** Starts a server, with TLS where files are given. Throws an error that says how to install one where there is none. */
+export async function startPostgres(
+  settings: readonly string[] = [],
+  tls?: TlsFiles,
+): Promise<PostgresServer> {
   const programs = findPrograms();
   const folder = await mkdtemp(join(tmpdir(), "postern-postgres-"));
   const data = join(folder, "data");
@@ -51,6 +55,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     ]),
   );
   const options = [`port=${port}`, `unix_socket_directories=${folder}`, ...settings];
+  if (tls !== undefined) options.push(...(await tlsSettings(tls)));
   const args = ["-D", data, ...options.flatMap((option) => ["-c", option])];
   let server: ChildProcess;
   const start = async (): Promise<void> => {
@@ -108,6 +113,13 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The server reads no key that others may read, too. */
+async function tlsSettings({ certificate, key }: TlsFiles): Promise<readonly string[]> {
+  await chmod(key, 0o600);
+  if (process.getuid?.() === 0) await run("chown", ["postgres", key]);
+  return ["ssl=on", `ssl_cert_file=${certificate}`, `ssl_key_file=${key}`];
 }
 
 function findPrograms(): string {
