@@ -7,13 +7,21 @@ const TIME = "test:time";
 const EXPIRY = "test:expiry";
 const FAR_MS = 3_600_000;
 
-/** A real Redis whose time is a test's. */
-export interface RedisOnClock {
-  readonly connection: RedisConnection;
+/** The time of a real Redis, as a test has it. */
+export interface RedisClock {
+  /** The connection, with scripts that see this time. */
+  on(connection: RedisConnection): RedisConnection;
   /** Moves the clock, and the server's with it: keys expire. */
   advance(ms: number): Promise<void>;
   /** Steps the server's clock alone. Keys don't expire by it before the next `advance`. */
   stepServer(ms: number): Promise<void>;
+  /** Tells an empty server what time it is. */
+  tell(): Promise<void>;
+}
+
+/** A real Redis whose time is a test's. */
+export interface RedisOnClock extends Omit<RedisClock, "on"> {
+  readonly connection: RedisConnection;
 }
 
 /** Makes scripts, the only ones that look at the server's time, see the test's instead. */
@@ -22,18 +30,24 @@ export async function redisOnClock(
   admin: Redis,
   clock: ManualClock,
 ): Promise<RedisOnClock> {
+  const redisClock = createRedisClock(admin, clock);
+  await redisClock.tell();
+  return { ...redisClock, connection: redisClock.on(real) };
+}
+
+/** The time of a server; `tell` it before the first script. */
+export function createRedisClock(admin: Redis, clock: ManualClock): RedisClock {
   let offsetMs = Date.parse("2026-01-05T10:00:00Z");
   const nowMs = (): number => clock.monotonicMs() + offsetMs;
   const tell = async (): Promise<void> => {
     const micros = (nowMs() % 1_000) * 1_000;
     await admin.hset(TIME, "seconds", Math.floor(nowMs() / 1_000), "micros", micros);
   };
-  await tell();
   return {
-    connection: {
+    on: (real) => ({
       ...methodsOf(real),
       run: (script, call) => real.run(onTestTime(script), call),
-    },
+    }),
     async advance(ms) {
       clock.advance(ms);
       await tell();
@@ -45,6 +59,7 @@ export async function redisOnClock(
       offsetMs += ms;
       await tell();
     },
+    tell,
   };
 }
 

@@ -1,0 +1,270 @@
+import { PdpError } from "../../src/decision/error.ts";
+import type { PermissionSet } from "../../src/decision/permission-set.ts";
+import { directoryText } from "./directory-text.ts";
+import { BOUND_MS, type ModelSidecar, startSidecar } from "./model-sidecar.ts";
+import { RedisFaults } from "./redis-faults.ts";
+import { type Step, type StepOf, SUBJECTS } from "./step.ts";
+import { answerOf, Truth } from "./truth.ts";
+import { SIDECARS, untilIdle, type World } from "./world.ts";
+
+/** Steps that take no time would leave open which came first. */
+const STEP_MS = 1;
+/** Real time, within which a client is connected again. */
+const RECONNECT_MS = 200;
+
+interface Question {
+  readonly who: number;
+  readonly subjectId: string;
+  readonly text: string;
+  /** The answer must have been true at some instant since. */
+  readonly sinceMs: number;
+  readonly generation: number;
+  /** Nothing has kept the sidecar from the directory meanwhile. */
+  isFree: boolean;
+}
+
+/** Plays the steps, and gives what was answered and may not have been. */
+export async function play(world: World, steps: readonly Step[]): Promise<readonly string[]> {
+  const schedule = new Schedule(world);
+  try {
+    await schedule.begin();
+    for (const step of steps) await schedule.play(step);
+    await schedule.heal();
+    return schedule.violations;
+  } finally {
+    schedule.end();
+  }
+}
+
+class Schedule {
+  readonly violations: string[] = [];
+  readonly #world: World;
+  readonly #truth: Truth;
+  readonly #name: string;
+  readonly #sidecars: ModelSidecar[] = [];
+  readonly #faults: RedisFaults;
+  readonly #questions = new Set<Question>();
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#name = world.nextName();
+    this.#truth = new Truth(world.clock);
+    this.#faults = new RedisFaults(world);
+  }
+
+  /** Everybody is healthy, and two of the subjects are known. */
+  async begin(): Promise<void> {
+    const { server, redisClock, proxies } = this.#world;
+    await server.admin.flushall();
+    await redisClock.tell();
+    for (const proxy of proxies) proxy.faults = {};
+    this.#truth.subject(this.#id("a")).hasRole = true;
+    await this.#commit("outsider", "a");
+    this.#truth.subject(this.#id("b")).direct.set("mesh:discover", Number.POSITIVE_INFINITY);
+    await this.#commit("outsider", "b");
+    for (let who = 0; who < SIDECARS; who += 1) {
+      this.#sidecars.push(await this.#startSidecar(who));
+      await this.#sidecar(who).look();
+    }
+    await this.#idle();
+  }
+
+  async play(step: Step): Promise<void> {
+    await this.#advance(STEP_MS);
+    await (this.#actions[step.kind] as (step: Step) => unknown)(step);
+    await this.#idle();
+  }
+
+  /** Ends all faults; from then on every answer is the truth of the moment. */
+  async heal(): Promise<void> {
+    for (const [who, sidecar] of this.#sidecars.entries()) {
+      this.#world.proxies[who]!.faults = {};
+      sidecar.isAway = false;
+      sidecar.gates.openAll();
+      await this.#idle();
+    }
+    for (const _ of [1, 2, 3]) await this.#live();
+    for (const question of this.#questions) this.#violate(question, "was never answered");
+    for (let who = 0; who < SIDECARS; who += 1) {
+      for (const subject of SUBJECTS) {
+        await this.play({ kind: "look", who });
+        await this.play({ kind: "ask", who, subject, wants: "any" });
+      }
+    }
+  }
+
+  end(): void {
+    for (const { gates } of this.#sidecars) gates.openAll();
+    for (const sidecar of this.#sidecars) sidecar.close();
+  }
+
+  readonly #actions: { [Kind in Step["kind"]]: (step: StepOf<Kind>) => unknown } = {
+    ask: (step) => this.#ask(step),
+    change: (step) => this.#change(step),
+    wait: ({ ms }) => this.#advance(ms),
+    live: async ({ seconds }) => {
+      for (let second = 0; second < seconds; second += 1) await this.#live();
+    },
+    stepWall: ({ ms }) => {
+      this.#world.clock.stepWall(ms);
+      this.#truth.note();
+    },
+    stepRedis: ({ ms }) => this.#world.redisClock.stepServer(ms),
+    look: ({ who }) => this.#sidecar(who).look(),
+    ring: ({ who }) => this.#sidecar(who).ring(),
+    gate: ({ who, gate, isShut }) => {
+      const { gates } = this.#sidecar(who);
+      if (!isShut) gates.open(gate);
+      else gates.shut(gate);
+      if (isShut) this.#hinder(who);
+    },
+    directory: ({ who, isAway }) => {
+      this.#sidecar(who).isAway = isAway;
+      if (isAway) this.#hinder(who);
+    },
+    network: ({ who, fault }) => this.#network(who, fault),
+    redis: ({ does }) => this.#faults.happen(does),
+    forge: ({ what }) => this.#faults.forge(what),
+    replace: ({ who }) => this.#replace(who),
+  };
+
+  #ask({ who, subject, wants }: StepOf<"ask">): void {
+    const sidecar = this.#sidecar(who);
+    const nowMs = this.#world.clock.monotonicMs();
+    const truth = this.#truth;
+    const generation = wants === "newest" ? truth.generation : 0;
+    const sinceMs = Math.max(
+      nowMs - BOUND_MS,
+      sidecar.lookedAtMs(),
+      truth.committedAtMs(sidecar.heard()),
+      truth.committedAtMs(generation),
+      wants === "bypass" ? nowMs : 0,
+    );
+    const isFree = !sidecar.isAway && !sidecar.gates.isAnyShut;
+    const text = `sidecar ${who}, ${subject}, ${wants}, at ${nowMs}`;
+    const question = { who, subjectId: this.#id(subject), text, sinceMs, generation, isFree };
+    this.#questions.add(question);
+    sidecar
+      .ask(question.subjectId, {
+        minimumGeneration: generation,
+        bypassCache: wants === "bypass",
+      })
+      .then(
+        (set) => this.#check(question, set),
+        (error: unknown) => this.#checkFailure(question, error),
+      )
+      .finally(() => this.#questions.delete(question));
+  }
+
+  #check(question: Question, set: PermissionSet): void {
+    const { subjectId, sinceMs, generation } = question;
+    const answer = answerOf(set, this.#world.clock.wallMs());
+    const truths = this.#truth.answersSince(subjectId, sinceMs);
+    if (set.subject.id !== subjectId) this.#violate(question, `is ${set.subject.id}`);
+    if (set.generation < generation) this.#violate(question, `is of ${set.generation}`);
+    if (truths.has(answer)) return;
+    const was = `true since ${sinceMs}: ${[...truths].join(" | ")}`;
+    this.#violate(question, `has ${answer} (generation ${set.generation}); ${was}`);
+  }
+
+  #checkFailure(question: Question, error: unknown): void {
+    const isUnavailable = error instanceof PdpError && error.kind === "unavailable";
+    if (question.isFree || !isUnavailable) this.#violate(question, `failed: ${error}`);
+  }
+
+  #violate({ text }: Question, how: string): void {
+    this.violations.push(`${text}: ${how}`);
+  }
+
+  async #change({ by, subject, edit }: StepOf<"change">): Promise<void> {
+    const has = this.#truth.subject(this.#id(subject));
+    if (edit.does === "revoke") has.direct.delete(edit.pattern);
+    if (edit.does === "disable") has.isDisabled = edit.isDisabled;
+    if (edit.does === "join") has.hasRole = edit.hasRole;
+    if (edit.does === "editRole") this.#truth.roleGives = edit.gives;
+    if (edit.does === "grant") {
+      const inSeconds = Math.ceil(this.#world.clock.wallMs() / 1_000) + edit.forSeconds;
+      const endsAtMs = edit.forSeconds === 0 ? Number.POSITIVE_INFINITY : inSeconds * 1_000;
+      has.direct.set(edit.pattern, endsAtMs);
+    }
+    await this.#commit(by, subject);
+  }
+
+  async #commit(by: StepOf<"change">["by"], subject: StepOf<"change">["subject"]): Promise<void> {
+    const { outsider, directories } = this.#world;
+    const text = directoryText(this.#truth, `role-${this.#name}`, this.#id(subject));
+    const writer = by === "outsider" ? outsider : directories[by]!;
+    const { generation } = await writer.apply(text);
+    this.#truth.note(generation);
+  }
+
+  async #network(who: number, fault: StepOf<"network">["fault"]): Promise<void> {
+    const proxy = this.#world.proxies[who]!;
+    if (fault === "reset") proxy.reset();
+    else if (fault === "halfOpen") proxy.halfOpen();
+    else
+      proxy.faults =
+        fault === "none" ? {} : { [fault === "blackHole" ? "isBlackHole" : fault]: true };
+  }
+
+  /** A second as it is for a healthy process: it looks, and its timers run in time. */
+  async #live(): Promise<void> {
+    for (let tenth = 0; tenth < 10; tenth += 1) {
+      await this.#advance(100);
+      if (tenth % 5 === 0) for (const sidecar of this.#sidecars) await sidecar.look();
+      await this.#idle();
+    }
+    await this.#reconnect();
+  }
+
+  /** Connecting takes real time, and asking whether one is takes the clock's. */
+  async #reconnect(): Promise<void> {
+    const { proxies } = this.#world;
+    const isLost = (sidecar: ModelSidecar, who: number): boolean =>
+      !sidecar.isRedisUp() && Object.keys(proxies[who]!.faults).length === 0;
+    const untilMs = performance.now() + RECONNECT_MS;
+    while (this.#sidecars.some(isLost) && performance.now() < untilMs) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      await this.#advance(100);
+    }
+  }
+
+  async #advance(ms: number): Promise<void> {
+    const { redisClock, timers } = this.#world;
+    await redisClock.advance(ms);
+    this.#truth.note();
+    timers.advance(0);
+    await this.#idle();
+  }
+
+  async #replace(who: number): Promise<void> {
+    const former = this.#sidecar(who);
+    this.#world.proxies[who]!.faults = {};
+    former.gates.openAll();
+    await this.#idle();
+    former.close();
+    this.#sidecars[who] = await this.#startSidecar(who);
+  }
+
+  #startSidecar(who: number): Promise<ModelSidecar> {
+    const { directories, proxies, clock, timers, redisClock } = this.#world;
+    const [test, proxy] = [directories[who]!, proxies[who]!];
+    return startSidecar({ test, proxy, clock, timers, redisClock });
+  }
+
+  #hinder(who: number): void {
+    for (const question of this.#questions) if (question.who === who) question.isFree = false;
+  }
+
+  #idle(): Promise<void> {
+    return untilIdle(() => this.#sidecars.some(({ gates }) => gates.isBusy));
+  }
+
+  #sidecar(who: number): ModelSidecar {
+    return this.#sidecars[who]!;
+  }
+
+  #id(subject: (typeof SUBJECTS)[number]): string {
+    return `${this.#name}-${subject}`;
+  }
+}
