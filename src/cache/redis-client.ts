@@ -7,7 +7,7 @@ export interface RedisClient {
   call(command: RedisCommand): Promise<unknown>;
   /** Sends commands in one write, all of whose keys share a slot. */
   callAll(commands: readonly RedisCommand[]): Promise<readonly (readonly [unknown, unknown])[]>;
-  /** Breaks the connection and makes a new one. */
+  /** Breaks the connection, if there is one, and makes a new one. */
   reconnect(): void;
   /** Ends for good; what is in flight fails. */
   close(): void;
@@ -28,6 +28,7 @@ export interface RedisClientSetup {
   readonly failed: (error: Error) => void;
 }
 
+const CONNECTED: ReadonlySet<string> = new Set(["connect", "ready"]);
 const RECONNECT_MAX_MS = 1_000;
 const RECONNECT_MIN_MS = 50;
 /** A cluster's command follows the slot once; further steps would take longer than it may. */
@@ -49,7 +50,11 @@ export function createRedisClient(setup: RedisClientSetup): RedisClient {
       for (const [name, ...args] of commands) pipeline.callBuffer(name, ...args);
       return (await pipeline.exec()) ?? [];
     },
-    reconnect: () => client.disconnect(true),
+    reconnect: () => {
+      // What is connecting ends by its own time limits. Broken off while it asks sentinels, the
+      // client would never connect again.
+      if (CONNECTED.has(client.status)) client.disconnect(true);
+    },
     close: () => client.disconnect(),
   };
 }
