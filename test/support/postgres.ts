@@ -35,7 +35,10 @@ const OWNER = { user: "owner", password: "an owner's secret" } as const;
 const RESTART_MAX_MS = 10_000;
 const INSTALL = "The tests need PostgreSQL: install the Debian package postgresql.";
 
-/** Starts a server, with TLS where files are given. Throws an error that says how to install one where there is none. */
+/**
+ * Starts a server, with TLS where files are given. Throws an error that says how to install one
+ * where there is none.
+ */
 export async function startPostgres(
   settings: readonly string[] = [],
   tls?: TlsFiles,
