@@ -126,6 +126,7 @@ class Schedule {
     redis: ({ does }) => this.#faults.happen(does),
     forge: ({ what }) => this.#faults.forge(what),
     replace: ({ who }) => this.#replace(who),
+    race: (step) => this.#race(step),
   };
 
   #ask({ who, subject, wants }: StepOf<"ask">): void {
@@ -182,12 +183,29 @@ class Schedule {
     if (edit.does === "disable") has.isDisabled = edit.isDisabled;
     if (edit.does === "join") has.hasRole = edit.hasRole;
     if (edit.does === "editRole") this.#truth.roleGives = edit.gives;
+    if (edit.does === "toggle" && !has.direct.delete(edit.pattern)) {
+      has.direct.set(edit.pattern, Number.POSITIVE_INFINITY);
+    }
     if (edit.does === "grant") {
       const inSeconds = Math.ceil(this.#world.clock.wallMs() / 1_000) + edit.forSeconds;
       const endsAtMs = edit.forSeconds === 0 ? Number.POSITIVE_INFINITY : inSeconds * 1_000;
       has.direct.set(edit.pattern, endsAtMs);
     }
     await this.#commit(by, subject);
+  }
+
+  async #race({ who, subject, gate, by, wants, hears, ...step }: StepOf<"race">): Promise<void> {
+    const asks: Step = { kind: "ask", who, subject, wants: "any" };
+    await this.#advance(step.beforeMs);
+    await this.play({ kind: "gate", who, gate, isShut: true });
+    await this.play({ ...asks, wants });
+    const edit = { does: "toggle", pattern: step.pattern } as const;
+    await this.play({ kind: "change", by, subject, edit });
+    if (hears !== "nothing") await this.play({ kind: hears, who });
+    if (step.asksMeanwhile) await this.play(asks);
+    await this.#advance(step.heldMs);
+    await this.play({ kind: "gate", who, gate, isShut: false });
+    for (let other = 0; other < SIDECARS; other += 1) await this.play({ ...asks, who: other });
   }
 
   async #commit(by: StepOf<"change">["by"], subject: StepOf<"change">["subject"]): Promise<void> {

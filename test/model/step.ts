@@ -9,8 +9,12 @@ const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-const who = fc.nat(SIDECARS - 1);
-const subject = fc.constantFrom(...SUBJECTS);
+// Most of what goes wrong takes several steps at one place.
+const who = fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, fc.nat(SIDECARS - 1));
+const subject = fc.oneof(
+  { weight: 2, arbitrary: fc.constant("a" as const) },
+  fc.constantFrom(...SUBJECTS),
+);
 /** Who makes a change: a sidecar's own process, or one that dies before it can announce it. */
 const by = fc.oneof(who, fc.constant("outsider" as const));
 
@@ -21,22 +25,39 @@ const ask = fc.record({
   wants: fc.constantFrom("any", "any", "any", "newest", "bypass"),
 });
 
-const change = fc.record({
-  kind: fc.constant("change"),
-  by,
+const edit = fc.oneof(
+  fc.record({
+    does: fc.constant("grant"),
+    pattern: fc.constantFrom(...PATTERNS),
+    /** Seconds until it ends; 0 = never. */
+    forSeconds: fc.constantFrom(0, 0, 3, 20),
+  }),
+  fc.record({ does: fc.constant("revoke"), pattern: fc.constantFrom(...PATTERNS) }),
+  fc.record({ does: fc.constant("disable"), isDisabled: fc.boolean() }),
+  fc.record({ does: fc.constant("join"), hasRole: fc.boolean() }),
+  fc.record({ does: fc.constant("editRole"), gives: fc.boolean() }),
+  // Whatever it was, it is something else then.
+  fc.record({ does: fc.constant("toggle"), pattern: fc.constantFrom(...PATTERNS) }),
+);
+
+const change = fc.record({ kind: fc.constant("change"), by, subject, edit });
+
+const gate = fc.constantFrom("read", "question", "reply");
+
+/** A change that comes while an answer is held up somewhere: before, beside and after it is heard of. */
+const race = fc.record({
+  kind: fc.constant("race"),
+  who,
   subject,
-  edit: fc.oneof(
-    fc.record({
-      does: fc.constant("grant"),
-      pattern: fc.constantFrom(...PATTERNS),
-      /** Seconds until it ends; 0 = never. */
-      forSeconds: fc.constantFrom(0, 0, 3, 20),
-    }),
-    fc.record({ does: fc.constant("revoke"), pattern: fc.constantFrom(...PATTERNS) }),
-    fc.record({ does: fc.constant("disable"), isDisabled: fc.boolean() }),
-    fc.record({ does: fc.constant("join"), hasRole: fc.boolean() }),
-    fc.record({ does: fc.constant("editRole"), gives: fc.boolean() }),
-  ),
+  gate,
+  by,
+  pattern: fc.constantFrom(...PATTERNS),
+  /** How long nobody has looked before: what is remembered is aged then, in one tier or both. */
+  beforeMs: fc.constantFrom(0, 5_100, 35_100),
+  wants: fc.constantFrom("any", "bypass"),
+  hears: fc.constantFrom("look", "ring", "nothing"),
+  asksMeanwhile: fc.boolean(),
+  heldMs: fc.constantFrom(0, 0, 1_500, 29_000, 31_000),
 });
 
 const time = fc.oneof(
@@ -61,7 +82,7 @@ const hearing = fc.oneof(
 const holding = fc.record({
   kind: fc.constant("gate"),
   who,
-  gate: fc.constantFrom("read", "question", "reply"),
+  gate,
   isShut: fc.boolean(),
 });
 
@@ -97,6 +118,7 @@ export const step = fc.oneof(
   { weight: 5, arbitrary: redis },
   { weight: 3, arbitrary: forgery },
   { weight: 2, arbitrary: replace },
+  { weight: 12, arbitrary: race },
 );
 
 /** One thing that happens. */
