@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from "../decision/json.ts";
+import { emptyObject, type JsonObject, type JsonValue } from "../decision/json.ts";
 import {
   type ConditionClass,
   type Conditions,
@@ -141,6 +141,8 @@ function pairs<T>(
 
 function record<T>(value: unknown, member: (value: unknown) => T): Readonly<Record<string, T>> {
   if (!Array.isArray(value) || value.length % 2 !== 0) throw new TypeError("not pairs");
+  // Most are empty, and an object without a prototype takes a hundred bytes.
+  if (value.length === 0) return emptyObject as Readonly<Record<string, never>>;
   const copy: Record<string, T> = Object.create(null);
   for (let at = 0; at < value.length; at += 2) copy[text(value[at])] = member(value[at + 1]);
   return copy;
