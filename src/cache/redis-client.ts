@@ -1,5 +1,6 @@
 import { type RedisOptions as ClientOptions, Cluster, Redis } from "ioredis";
 import type { RedisUrl } from "../base/redis-url.ts";
+import { RedisTimeout } from "./redis-failure.ts";
 
 /** What is used of the client library, whichever kind of Redis it speaks to. */
 export interface RedisClient {
@@ -44,11 +45,11 @@ export function createRedisClient(setup: RedisClientSetup): RedisClient {
   client.on("error", setup.failed);
   client.on("node error", setup.failed);
   return {
-    call: ([name, ...args]) => client.callBuffer(name, ...args),
+    call: ([name, ...args]) => inTime(client.callBuffer(name, ...args), setup.commandTimeoutMs),
     async callAll(commands) {
       const pipeline = client.pipeline();
       for (const [name, ...args] of commands) pipeline.callBuffer(name, ...args);
-      return (await pipeline.exec()) ?? [];
+      return (await inTime(pipeline.exec(), setup.commandTimeoutMs)) ?? [];
     },
     reconnect: () => {
       // What is connecting ends by its own time limits. Broken off while it asks sentinels, the
@@ -57,6 +58,18 @@ export function createRedisClient(setup: RedisClientSetup): RedisClient {
     },
     close: () => client.disconnect(),
   };
+}
+
+/**
+ * Fails when an answer is late. What came in while this process was busy with something else is
+ * read first: else each long turn of the event loop would count as a silence of Redis.
+ */
+function inTime<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = (): void => reject(new RedisTimeout());
+    const timer = setTimeout(() => setImmediate(late), timeoutMs);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 function clusterClient(setup: RedisClientSetup): Cluster {
@@ -117,7 +130,8 @@ function commonOptions(setup: RedisClientSetup) {
     protocol: 2 as const,
     connectionName: "postern",
     disableClientInfo: true,
-    commandTimeout: setup.commandTimeoutMs,
+    // For what the library asks itself, such as the login.
+    commandTimeout: setup.commandTimeoutMs + setup.connectTimeoutMs,
     connectTimeout: setup.connectTimeoutMs,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,

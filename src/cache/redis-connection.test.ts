@@ -181,6 +181,15 @@ describe("createRedisConnection()", () => {
     await vi.waitFor(() => expect(connection.isUp()).toBe(true), 5_000);
   });
 
+  it("does not take its own long turn for a silence of Redis", async () => {
+    const { connection, notes } = await connected({}, { commandTimeoutMs: 20 });
+    const answer = connection.send(ping);
+    const endMs = performance.now() + 300;
+    while (performance.now() < endMs);
+    expect(await answer).toEqual({ value: [Buffer.from("PONG")] });
+    expect(notes).not.toContain("postern_redis_failures_total timeout 1");
+  });
+
   it("finds a server that was killed and started again", async () => {
     const { server, connection } = await connected();
     await server.kill();

@@ -33,6 +33,9 @@ export type RedisAnswer<T> =
   | { readonly value: T; readonly failure?: undefined }
   | { readonly failure: RedisFailure };
 
+/** No answer came in time. */
+export class RedisTimeout extends Error {}
+
 const BY_CODE: Readonly<Record<string, RedisFailure>> = {
   LOADING: "loading",
   MASTERDOWN: "loading",
@@ -62,7 +65,7 @@ export function redisFailure(error: unknown): RedisFailure {
     const code = message.match(/\b[A-Z]{3,}\b/g)?.find((word) => Object.hasOwn(BY_CODE, word));
     return code === undefined ? "other-error" : BY_CODE[code]!;
   }
-  if (message === "Command timed out") return "timeout";
+  if (error instanceof RedisTimeout || message === "Command timed out") return "timeout";
   return "closed";
 }
 
