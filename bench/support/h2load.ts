@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { LOAD_CORE } from "./processes.ts";
 
 /** One run of load. */
@@ -39,6 +40,25 @@ export function h2load(load: Load): LoadResult {
   }
   const scale = { us: 1, ms: 1_000, s: 1_000_000 }[mean[2] as "us" | "ms" | "s"];
   return { requestsPerSecond: Number(rate), meanMicroseconds: Number(mean[1]) * scale };
+}
+
+/** Calls at a steady rate over one connection, on any core, until it is stopped. */
+export function startH2load(
+  load: Omit<Load, "requests">,
+  callsPerSecond: number,
+): { stop(): Promise<void> } {
+  const args = [
+    ...["-c", "1", "-m", "100", "-t", "1", "-D", "3600", `--rps=${callsPerSecond}`],
+    ...["-d", load.bodyPath, ...load.headers.flatMap((header) => ["-H", header]), load.url],
+  ];
+  const child = spawn("h2load", args, { stdio: "ignore" });
+  return {
+    async stop() {
+      if (child.exitCode !== null) throw new Error(`h2load on ${load.url} ended by itself`);
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    },
+  };
 }
 
 /** The headers of a gRPC call. */

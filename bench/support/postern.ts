@@ -27,6 +27,8 @@ export interface PosternSetup {
   readonly cache?: string;
   /** Folder of bundles; the shipped ones unless given. */
   readonly bundles?: string;
+  /** Of metrics; none unless given. */
+  readonly diagnosticsPort?: number;
   /** As for `startServer`. */
   readonly onAnyCore?: boolean;
   /** Environment of the server, besides this process's own. */
@@ -65,6 +67,9 @@ export async function startPostern(setup: PosternSetup): Promise<BenchPostern> {
 function configuration(setup: PosternSetup, file: (name: string) => string): string {
   const database = setup.database ?? `sqlite:${file("directory.db")}`;
   const redis = setup.redis === undefined ? "" : `redis: { url: "${setup.redis}" }`;
+  const { diagnosticsPort: port } = setup;
+  const diagnostics =
+    port === undefined ? "diagnostics_enabled: false" : `diagnostics_port: ${port}`;
   const cache = [redis, setup.cache ?? ""].filter((text) => text !== "").join(", ");
   return [
     `grpc: { listen: ["127.0.0.1:${setup.port}"] }`,
@@ -72,7 +77,7 @@ function configuration(setup: PosternSetup, file: (name: string) => string): str
     `directory: { database: "${database}", catalogues_folder: ${root}/catalogues }`,
     ...(cache === "" ? [] : [`cache: { ${cache} }`]),
     `bundle: { folder: ${setup.bundles ?? join(root, "bundles")}, last_good_folder: ${file("last")} }`,
-    "telemetry: { diagnostics_enabled: false, log_level: error }",
+    `telemetry: { ${diagnostics}, log_level: error }`,
     "pipeline: { trust: { loopback: { identity: true, mfa: true, ip: true, resource: true } } }",
     "",
   ].join("\n");
