@@ -52,6 +52,10 @@ export interface ModelSidecar {
   heard(): number;
   /** When it last looked at the directory with success. */
   lookedAtMs(): number;
+  /** When Redis last told it so. */
+  heardAtMs(): number;
+  /** How often Redis has given it no answer. */
+  redisFailures(): number;
   isRedisUp(): boolean;
   close(): void;
 }
@@ -99,6 +103,8 @@ export async function startSidecar(place: SidecarPlace): Promise<ModelSidecar> {
     },
     ring: () => redis.ring(),
     heard: () => redis.heard,
+    heardAtMs: () => redis.heardAtMs,
+    redisFailures: () => redis.failures,
     lookedAtMs: test.directory.announcedUpToMs,
     isRedisUp: () => redis.isUp(),
     close() {
@@ -146,6 +152,8 @@ class ModelConnection {
   #bell: PromiseWithResolvers<void> | undefined;
   #isClosed = false;
   heard = 0;
+  heardAtMs = Number.NEGATIVE_INFINITY;
+  failures = 0;
 
   constructor(place: SidecarPlace, gates: Gates) {
     this.#place = place;
@@ -192,6 +200,7 @@ class ModelConnection {
       const answer = await ask();
       await this.#gates.pass("reply");
       if (answer.failure === undefined) hear(answer.value);
+      else this.failures += 1;
       return answer;
     });
   }
@@ -208,6 +217,7 @@ class ModelConnection {
   }
 
   #hear(value: unknown): void {
+    this.heardAtMs = this.#place.clock.monotonicMs();
     const head = this.#codec.readHead((value as unknown[]).slice(2));
     this.heard = Math.max(this.heard, head?.generation ?? 0);
   }

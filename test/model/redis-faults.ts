@@ -1,4 +1,6 @@
 import type { Redis } from "ioredis";
+import { createAnnouncementCodec } from "../../src/cache/announcement-codec.ts";
+import { createSeal } from "../../src/cache/seal.ts";
 import type { StepOf } from "./step.ts";
 import { copyRedis, putBackRedis, type World } from "./world.ts";
 
@@ -6,6 +8,7 @@ import { copyRedis, putBackRedis, type World } from "./world.ts";
 export class RedisFaults {
   readonly #world: World;
   readonly #admin: Redis;
+  readonly #codec = createAnnouncementCodec(createSeal(undefined));
   #copy: ReadonlyMap<string, Buffer> = new Map();
 
   constructor(world: World) {
@@ -19,6 +22,14 @@ export class RedisFaults {
 
   async forge(what: StepOf<"forge">["what"]): Promise<void> {
     await this.#forgeries[what]();
+  }
+
+  /** The newest generation that is published, for all to believe. */
+  async published(): Promise<number> {
+    const [head] = await this.#named(/:head$/);
+    if (head === undefined) return 0;
+    const fields = ["incarnation", "generation", "all", "purge", "seal"];
+    return this.#codec.readHead(await this.#admin.hmgetBuffer(head, ...fields))?.generation ?? 0;
   }
 
   readonly #faults: Record<StepOf<"redis">["does"], () => Promise<unknown>> = {

@@ -1,27 +1,15 @@
-import { PdpError } from "../../src/decision/error.ts";
-import type { PermissionSet } from "../../src/decision/permission-set.ts";
 import { directoryText } from "./directory-text.ts";
-import { BOUND_MS, type ModelSidecar, startSidecar } from "./model-sidecar.ts";
+import { type ModelSidecar, startSidecar } from "./model-sidecar.ts";
+import { Questions } from "./questions.ts";
 import { RedisFaults } from "./redis-faults.ts";
 import { type Step, type StepOf, SUBJECTS } from "./step.ts";
-import { answerOf, Truth } from "./truth.ts";
+import { Truth } from "./truth.ts";
 import { SIDECARS, untilIdle, type World } from "./world.ts";
 
 /** Steps that take no time would leave open which came first. */
 const STEP_MS = 1;
 /** Real time, within which a client is connected again. */
 const RECONNECT_MS = 200;
-
-interface Question {
-  readonly who: number;
-  readonly subjectId: string;
-  readonly text: string;
-  /** The answer must have been true at some instant since. */
-  readonly sinceMs: number;
-  readonly generation: number;
-  /** Nothing has kept the sidecar from the directory meanwhile. */
-  isFree: boolean;
-}
 
 /** Plays the steps, and gives what was answered and may not have been. */
 export async function play(world: World, steps: readonly Step[]): Promise<readonly string[]> {
@@ -37,19 +25,24 @@ export async function play(world: World, steps: readonly Step[]): Promise<readon
 }
 
 class Schedule {
-  readonly violations: string[] = [];
   readonly #world: World;
   readonly #truth: Truth;
   readonly #name: string;
   readonly #sidecars: ModelSidecar[] = [];
   readonly #faults: RedisFaults;
-  readonly #questions = new Set<Question>();
+  readonly #questions: Questions;
 
   constructor(world: World) {
     this.#world = world;
     this.#name = world.nextName();
     this.#truth = new Truth(world.clock);
     this.#faults = new RedisFaults(world);
+    this.#questions = new Questions({
+      ...{ clock: world.clock, truth: this.#truth },
+      sidecar: (who) => this.#sidecar(who),
+      idOf: (subject) => this.#id(subject),
+      published: () => this.#faults.published(),
+    });
   }
 
   /** Everybody is healthy, and two of the subjects are known. */
@@ -57,7 +50,7 @@ class Schedule {
     const { server, redisClock, proxies } = this.#world;
     await server.admin.flushall();
     await redisClock.tell();
-    for (const proxy of proxies) proxy.faults = {};
+    for (const proxy of proxies) proxy.mend();
     this.#truth.subject(this.#id("a")).hasRole = true;
     await this.#commit("outsider", "a");
     this.#truth.subject(this.#id("b")).direct.set("mesh:discover", Number.POSITIVE_INFINITY);
@@ -69,6 +62,10 @@ class Schedule {
     await this.#idle();
   }
 
+  get violations(): readonly string[] {
+    return this.#questions.violations;
+  }
+
   async play(step: Step): Promise<void> {
     await this.#advance(STEP_MS);
     await (this.#actions[step.kind] as (step: Step) => unknown)(step);
@@ -78,13 +75,13 @@ class Schedule {
   /** Ends all faults; from then on every answer is the truth of the moment. */
   async heal(): Promise<void> {
     for (const [who, sidecar] of this.#sidecars.entries()) {
-      this.#world.proxies[who]!.faults = {};
+      this.#world.proxies[who]!.mend();
       sidecar.isAway = false;
       sidecar.gates.openAll();
       await this.#idle();
     }
     for (const _ of [1, 2, 3]) await this.#live();
-    for (const question of this.#questions) this.#violate(question, "was never answered");
+    this.#questions.expectAnswered();
     for (let who = 0; who < SIDECARS; who += 1) {
       for (const subject of SUBJECTS) {
         await this.play({ kind: "look", who });
@@ -99,9 +96,14 @@ class Schedule {
   }
 
   readonly #actions: { [Kind in Step["kind"]]: (step: StepOf<Kind>) => unknown } = {
-    ask: (step) => this.#ask(step),
+    ask: (step) => this.#questions.ask(step),
     change: (step) => this.#change(step),
     wait: ({ ms }) => this.#advance(ms),
+    stall: async ({ ms }) => {
+      await this.#world.redisClock.advance(ms);
+      this.#truth.note();
+    },
+    late: (step) => this.#late(step),
     live: async ({ seconds }) => {
       for (let second = 0; second < seconds; second += 1) await this.#live();
     },
@@ -116,11 +118,11 @@ class Schedule {
       const { gates } = this.#sidecar(who);
       if (!isShut) gates.open(gate);
       else gates.shut(gate);
-      if (isShut) this.#hinder(who);
+      if (isShut) this.#questions.hinder(who);
     },
     directory: ({ who, isAway }) => {
       this.#sidecar(who).isAway = isAway;
-      if (isAway) this.#hinder(who);
+      if (isAway) this.#questions.hinder(who);
     },
     network: ({ who, fault }) => this.#network(who, fault),
     redis: ({ does }) => this.#faults.happen(does),
@@ -128,54 +130,6 @@ class Schedule {
     replace: ({ who }) => this.#replace(who),
     race: (step) => this.#race(step),
   };
-
-  #ask({ who, subject, wants }: StepOf<"ask">): void {
-    const sidecar = this.#sidecar(who);
-    const nowMs = this.#world.clock.monotonicMs();
-    const truth = this.#truth;
-    const generation = wants === "newest" ? truth.generation : 0;
-    const sinceMs = Math.max(
-      nowMs - BOUND_MS,
-      sidecar.lookedAtMs(),
-      truth.committedAtMs(sidecar.heard()),
-      truth.committedAtMs(generation),
-      wants === "bypass" ? nowMs : 0,
-    );
-    const isFree = !sidecar.isAway && !sidecar.gates.isAnyShut;
-    const text = `sidecar ${who}, ${subject}, ${wants}, at ${nowMs}`;
-    const question = { who, subjectId: this.#id(subject), text, sinceMs, generation, isFree };
-    this.#questions.add(question);
-    sidecar
-      .ask(question.subjectId, {
-        minimumGeneration: generation,
-        bypassCache: wants === "bypass",
-      })
-      .then(
-        (set) => this.#check(question, set),
-        (error: unknown) => this.#checkFailure(question, error),
-      )
-      .finally(() => this.#questions.delete(question));
-  }
-
-  #check(question: Question, set: PermissionSet): void {
-    const { subjectId, sinceMs, generation } = question;
-    const answer = answerOf(set, this.#world.clock.wallMs());
-    const truths = this.#truth.answersSince(subjectId, sinceMs);
-    if (set.subject.id !== subjectId) this.#violate(question, `is ${set.subject.id}`);
-    if (set.generation < generation) this.#violate(question, `is of ${set.generation}`);
-    if (truths.has(answer)) return;
-    const was = `true since ${sinceMs}: ${[...truths].join(" | ")}`;
-    this.#violate(question, `has ${answer} (generation ${set.generation}); ${was}`);
-  }
-
-  #checkFailure(question: Question, error: unknown): void {
-    const isUnavailable = error instanceof PdpError && error.kind === "unavailable";
-    if (question.isFree || !isUnavailable) this.#violate(question, `failed: ${error}`);
-  }
-
-  #violate({ text }: Question, how: string): void {
-    this.violations.push(`${text}: ${how}`);
-  }
 
   async #change({ by, subject, edit }: StepOf<"change">): Promise<void> {
     const has = this.#truth.subject(this.#id(subject));
@@ -208,6 +162,15 @@ class Schedule {
     for (let other = 0; other < SIDECARS; other += 1) await this.play({ ...asks, who: other });
   }
 
+  async #late({ who, subject, by, pattern, stallMs }: StepOf<"late">): Promise<void> {
+    await this.play({ kind: "ask", who, subject, wants: "any" });
+    await this.play({ kind: "change", by, subject, edit: { does: "toggle", pattern } });
+    await this.#world.redisClock.advance(stallMs);
+    this.#truth.note();
+    await this.#questions.ask({ kind: "ask", who, subject, wants: "any" });
+    await this.#idle();
+  }
+
   async #commit(by: StepOf<"change">["by"], subject: StepOf<"change">["subject"]): Promise<void> {
     const { outsider, directories } = this.#world;
     const text = directoryText(this.#truth, `role-${this.#name}`, this.#id(subject));
@@ -218,11 +181,10 @@ class Schedule {
 
   async #network(who: number, fault: StepOf<"network">["fault"]): Promise<void> {
     const proxy = this.#world.proxies[who]!;
-    if (fault === "reset") proxy.reset();
+    if (fault === "none") proxy.mend();
+    else if (fault === "reset") proxy.reset();
     else if (fault === "halfOpen") proxy.halfOpen();
-    else
-      proxy.faults =
-        fault === "none" ? {} : { [fault === "blackHole" ? "isBlackHole" : fault]: true };
+    else proxy.faults = { [fault === "blackHole" ? "isBlackHole" : fault]: true };
   }
 
   /** A second as it is for a healthy process: it looks, and its timers run in time. */
@@ -257,7 +219,7 @@ class Schedule {
 
   async #replace(who: number): Promise<void> {
     const former = this.#sidecar(who);
-    this.#world.proxies[who]!.faults = {};
+    this.#world.proxies[who]!.mend();
     former.gates.openAll();
     await this.#idle();
     former.close();
@@ -268,10 +230,6 @@ class Schedule {
     const { directories, proxies, clock, timers, redisClock } = this.#world;
     const [test, proxy] = [directories[who]!, proxies[who]!];
     return startSidecar({ test, proxy, clock, timers, redisClock });
-  }
-
-  #hinder(who: number): void {
-    for (const question of this.#questions) if (question.who === who) question.isFree = false;
   }
 
   #idle(): Promise<void> {

@@ -60,12 +60,24 @@ const race = fc.record({
   heldMs: fc.constantFrom(0, 0, 1_500, 29_000, 31_000),
 });
 
+/** A change that is published, and asked about where nobody was told for too long. */
+const late = fc.record({
+  kind: fc.constant("late"),
+  who,
+  subject,
+  by,
+  pattern: fc.constantFrom(...PATTERNS),
+  stallMs: fc.constantFrom(2_900, 3_100, 4_900),
+});
+
 const time = fc.oneof(
-  // Nobody looks, nothing beats: as a process that was stopped.
+  // Time passes, and nobody looks.
   fc.record({
     kind: fc.constant("wait"),
     ms: fc.constantFrom(100, SECOND_MS, 2_900, 4_900, 5_100, 29_900, 35_100),
   }),
+  // Timers are late too, as in a process that was stopped.
+  fc.record({ kind: fc.constant("stall"), ms: fc.constantFrom(1_000, 3_100, 4_900) }),
   fc.record({ kind: fc.constant("live"), seconds: fc.integer({ min: 1, max: 4 }) }),
   fc.record({
     kind: fc.constant("stepWall"),
@@ -119,6 +131,7 @@ export const step = fc.oneof(
   { weight: 3, arbitrary: forgery },
   { weight: 2, arbitrary: replace },
   { weight: 12, arbitrary: race },
+  { weight: 4, arbitrary: late },
 );
 
 /** One thing that happens. */

@@ -74,10 +74,10 @@ export class Truth {
     const window = this.#instants.slice(Math.max(0, first));
     const wallMs = this.#clock.wallMs();
     const answers = new Set<string>();
-    for (const [index, { grants }] of window.entries()) {
-      // Whoever read it then left out what had ended by the wall clock of then, or of later.
-      for (const then of window.slice(index)) {
-        const endsAfterMs = Math.max(then.wallMs, wallMs);
+    for (const { grants } of window) {
+      // What had ended when a set was read stays out of it, though the wall clock was set back since.
+      for (const { wallMs: readAtMs } of this.#instants) {
+        const endsAfterMs = Math.max(readAtMs, wallMs);
         const active = (grants.get(id) ?? []).filter(({ endsAtMs }) => endsAtMs > endsAfterMs);
         answers.add(textOf(active.map(({ pattern }) => pattern)));
       }

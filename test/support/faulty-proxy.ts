@@ -7,9 +7,12 @@ import { onTestFinished } from "vitest";
 export interface ProxyFaults {
   /** Bytes of replies that go on in one piece. */
   readonly sliceBytes?: number;
-  /** Nothing goes on in either direction, and nobody is told. */
+  /**
+   * Nothing goes on in either direction, and nobody is told. A connection that has lost something
+   * carries nothing more that way, since TCP leaves no gaps.
+   */
   readonly isBlackHole?: boolean;
-  /** Questions go on, and replies are lost. */
+  /** Questions go on, and replies are lost; see `isBlackHole`. */
   readonly losesReplies?: boolean;
   /** Nothing goes on until this ends; then all of it does, as from a process that was stopped. */
   readonly holds?: boolean;
@@ -27,6 +30,8 @@ export interface FaultyProxy {
   faults: ProxyFaults;
   /** Where new connections go: another port of 127.0.0.1. */
   target: number;
+  /** Ends all faults, and resets the connections that have lost something. */
+  mend(): void;
   /** Resets all connections. */
   reset(): void;
   /** Ends the server's side of all connections; the other side is not told, and stays open. */
@@ -61,6 +66,10 @@ export async function openProxy(target: number): Promise<FaultyProxy> {
       faults = next;
       for (const link of links) link.faultsChanged();
     },
+    mend() {
+      proxy.faults = {};
+      for (const link of links) if (link.hasLost) link.reset();
+    },
     reset() {
       for (const link of links) link.reset();
     },
@@ -82,6 +91,7 @@ class Link {
   readonly #proxy: Pick<FaultyProxy, "faults">;
   readonly #isHealthy: boolean;
   #isHalfOpen = false;
+  readonly #lost = { questions: false, replies: false };
   #replyBytes = 0;
   #changed = Promise.withResolvers<void>();
 
@@ -98,6 +108,10 @@ class Link {
     this.#replyBytes = 0;
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
+  }
+
+  get hasLost(): boolean {
+    return this.#isHalfOpen || this.#lost.questions || this.#lost.replies;
   }
 
   reset(): void {
@@ -130,7 +144,8 @@ class Link {
     const isReply = what === "replies";
     while (this.#faults.holds) await this.#changed.promise;
     const { sliceBytes, isBlackHole, losesReplies, delayMs } = this.#faults;
-    if (isBlackHole || this.#isHalfOpen || (losesReplies && isReply)) return;
+    if (isBlackHole || this.#isHalfOpen || (losesReplies && isReply)) this.#lost[what] = true;
+    if (this.#lost[what]) return;
     const step = (isReply && sliceBytes) || data.length;
     for (let at = 0; at < data.length; at += step) {
       if (delayMs !== undefined) await setTimeout(delayMs());
