@@ -60,6 +60,7 @@ export function createSharedTier(deps: SharedTierDeps): SharedTier {
   return {
     cache: {
       get: async (key) => (await cache?.get(key)) ?? "absent",
+      find: async (key) => (await cache?.find(key)) ?? "absent",
       look: async (key) => (await cache?.look(key)) ?? "untrusted",
       put: async (set, readAtMonotonicMs) => (await cache?.put(set, readAtMonotonicMs)) ?? set,
       invalidate: async (change) => cache?.invalidate(change),

@@ -5,6 +5,8 @@ export interface BoundedSet {
   readonly set: PermissionSet;
   readonly bytes: number;
   readonly ttlMs: number;
+  /** When it was known to be true at the time it was put. */
+  readonly knownAtMonotonicMs: number;
   agedAtMonotonicMs: number;
   /** Asked for since it was put or last spared. */
   isUsed: boolean;

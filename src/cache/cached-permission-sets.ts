@@ -45,7 +45,8 @@ export function createPermissionSets(deps: PermissionSetsDeps): CachedPermission
   const fallback = new StaleFallback(deps);
   const timers = deps.timers ?? systemTimers;
   const read = createRead(deps, meters.fills);
-  const flights = new Flights({ read, clock, timers, meter: deps.meter, options });
+  const { ended } = fallback;
+  const flights = new Flights({ read, ended, clock, timers, meter: deps.meter, options });
 
   async function fill(query: SetQuery, why: MissReason): Promise<PermissionSet> {
     meters.misses.add(1, { reason: why });

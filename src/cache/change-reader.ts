@@ -150,7 +150,10 @@ export class ChangeReader {
       if (head.isPurge) this.#tell({ generation, subjects: "all" });
     }
     this.#head = head;
-    this.#index ??= new ChangeIndex(head.all);
+    if (this.#index !== undefined) return;
+    // Everything may have changed unheard of since this process began to remember sets.
+    if (head.all > 0) this.#tell({ generation: head.all, subjects: "all" });
+    this.#index = new ChangeIndex(head.all);
   }
 
   /** Takes what is new; `false` if there is more to read. */

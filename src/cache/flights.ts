@@ -23,6 +23,8 @@ export interface FlightsDeps {
   readonly read: (key: SetKey, deadline: Deadline) => Promise<PermissionSet>;
   readonly clock: Clock;
   readonly timers: Timers;
+  /** Told of each read's end, also when nobody waits for it any more. */
+  readonly ended: (failure: PdpError | undefined) => void;
   readonly meter: Meter;
   readonly options: Pick<CacheOptions, "fillsMax" | "waitersMax" | "fillTimeoutMs">;
 }
@@ -99,8 +101,12 @@ export class Flights {
       this.#close(flight);
       flight.outcome.reject(silentSourceError(options.fillTimeoutMs));
     });
-    // Nobody may be left to hear of a failure.
-    flight.outcome.promise.catch(() => {}).finally(stopTimer);
+    const ended = (failure?: PdpError): void => {
+      stopTimer();
+      // One that waited for its turn until it was too late says nothing of the directory.
+      if (flight.hasBegun) this.#deps.ended(failure);
+    };
+    flight.outcome.promise.then(() => ended(), ended);
     this.#joinable.set(encodeKey(key), flight);
     this.#queue.add(flight);
     return flight;

@@ -12,7 +12,8 @@ import { spreadTtlMs, ttlMaxMs } from "./time-to-live.ts";
 /** The memory tier: everything is answered at once. */
 export interface MemoryCache extends SetCache, LastKnownSets {
   get(key: SetKey): SetLookup;
-  put(set: PermissionSet, readAtMonotonicMs: number): PermissionSet;
+  /** A set of another tier was known to be true before it was read there: `knownAtMonotonicMs`. */
+  put(set: PermissionSet, readAtMonotonicMs: number, knownAtMonotonicMs?: number): PermissionSet;
   invalidate(change: SetChange): void;
   /** What `get` would find, without any of its effects. */
   look(key: SetKey): MemoryHit | Extract<MissReason, "absent" | "aged" | "expired">;
@@ -91,13 +92,13 @@ export function createMemoryCache(deps: MemoryCacheDeps): MemoryCache {
       return found === undefined ? undefined : lastKnownOf(found, deps);
     },
 
-    put(set, readAtMonotonicMs) {
+    put(set, readAtMonotonicMs, knownAtMonotonicMs = readAtMonotonicMs) {
       if (readAtMonotonicMs <= restartedAtMs) return set;
       const key = encodeKey({ application: set.application, subjectId: set.subject.id });
       const former = sets.get(key)?.set;
       if (set.generation < Math.max(announced, former?.generation ?? 0)) return set;
       const kept = former !== undefined && isSame(former, set) ? former : set;
-      sets.put(key, boundedSet(kept, readAtMonotonicMs, deps));
+      sets.put(key, boundedSet(kept, { readAtMonotonicMs, knownAtMonotonicMs }, deps));
       applications.add(set.application);
       report();
       return kept;
@@ -124,16 +125,22 @@ function keysOf(subjects: readonly string[], applications: Iterable<string>): st
 }
 
 function lookAt(found: BoundedSet, deps: MemoryCacheDeps): ReturnType<MemoryCache["look"]> {
-  const knownAtMs = renew(found, deps.announcedUpToMs()) - found.ttlMs;
-  return whyNot(found, deps) ?? { set: found.set, ageMs: deps.clock.monotonicMs() - knownAtMs };
+  const ageMs = deps.clock.monotonicMs() - knownAtMs(found, deps);
+  return whyNot(found, deps) ?? { set: found.set, ageMs };
+}
+
+function knownAtMs(found: BoundedSet, deps: Pick<MemoryCacheDeps, "announcedUpToMs">): number {
+  if (found.set.status === "unknown") return found.knownAtMonotonicMs;
+  return Math.max(found.knownAtMonotonicMs, deps.announcedUpToMs());
 }
 
 function lastKnownOf(found: BoundedSet, deps: MemoryCacheDeps): PermissionSet | undefined {
   const { clock, options } = deps;
-  if (found.set.status === "unknown" || isExpired(found.set, clock)) return undefined;
+  if (options.staleForMs === 0 || found.set.status === "unknown") return undefined;
+  if (isExpired(found.set, clock)) return undefined;
   const agedAtMs = renew(found, deps.announcedUpToMs());
   if (clock.monotonicMs() >= agedAtMs + options.staleForMs) return undefined;
-  const lastKnownMs = agedAtMs - found.ttlMs;
+  const lastKnownMs = knownAtMs(found, deps);
   if (found.lastKnown?.lastKnownMs !== lastKnownMs) {
     found.lastKnown = { ...found.set, lastKnownMs };
   }
@@ -164,7 +171,7 @@ function renew(found: BoundedSet, knownAtMonotonicMs: number): number {
 
 function boundedSet(
   set: PermissionSet,
-  readAtMonotonicMs: number,
+  at: { readonly readAtMonotonicMs: number; readonly knownAtMonotonicMs: number },
   { options, random }: MemoryCacheDeps,
 ): BoundedSet {
   const ttlMs = spreadTtlMs(ttlMaxMs(set, options), random);
@@ -172,7 +179,8 @@ function boundedSet(
     set,
     bytes: approximateSetBytes(set),
     ttlMs,
-    agedAtMonotonicMs: readAtMonotonicMs + ttlMs,
+    knownAtMonotonicMs: at.knownAtMonotonicMs,
+    agedAtMonotonicMs: at.readAtMonotonicMs + ttlMs,
     isUsed: false,
     isRetired: false,
     lastKnown: undefined,

@@ -139,6 +139,14 @@ describe("createRedisAnnouncements()", () => {
     });
   });
 
+  it("tells of the last change of everything, which it may have missed before it began", async () => {
+    const { change, ...tier } = await twoSidecars();
+    await change(of("user-1"));
+    await change({ subjects: "all" });
+    const late = await tier.sidecar();
+    expect(late.heard).toEqual([{ generation: 2, subjects: "all" }]);
+  });
+
   it("knows at start which subjects the latest changes have touched", async () => {
     const { sidecar, change } = await twoSidecars();
     await change(of("user-1"));

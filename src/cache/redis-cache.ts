@@ -48,7 +48,9 @@ export interface RedisCache extends SetCache {
   put(set: PermissionSet, readAtMonotonicMs: number): Promise<PermissionSet>;
   /** Announces the change, to the other sidecars as well. */
   invalidate(change: SetChange): Promise<void>;
-  /** What `get` finds, with its age, or why it finds nothing. */
+  /** As `get`, with the set's age. */
+  find(key: SetKey): Promise<RedisHit | Exclude<SetLookup, PermissionSet>>;
+  /** What `get` finds, with its age, or why it finds nothing; not counted. */
   look(key: SetKey): Promise<RedisHit | RedisMiss>;
   /** Forgets a subject's sets in these applications; `false` if Redis can't be reached. */
   forget(subjectId: string, applications: Iterable<string>): Promise<boolean>;
@@ -125,10 +127,15 @@ class SharedCache implements RedisCache {
   }
 
   async get(key: SetKey): Promise<SetLookup> {
+    const found = await this.find(key);
+    return typeof found === "string" ? found : found.set;
+  }
+
+  async find(key: SetKey): Promise<RedisHit | Exclude<SetLookup, PermissionSet>> {
     const found = await this.look(key);
     if (typeof found !== "string") {
       this.#hits.add(1);
-      return found.set;
+      return found;
     }
     this.#misses.add(1, { reason: found });
     return found === "expired" || found === "aged" ? found : "absent";

@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Counter, Meter } from "../base/meter.ts";
-import { toPdpError } from "../decision/error.ts";
+import { type PdpError, toPdpError } from "../decision/error.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import type { LastKnownSets } from "./cache.ts";
 import type { SetQuery } from "./permission-sets.ts";
@@ -17,6 +17,7 @@ export interface StaleFallbackDeps {
 }
 
 const LOG_INTERVAL_MS = 1_000;
+const RETRY_INTERVAL_MS = 1_000;
 
 /** Uses sets beyond their time while the directory can't be read; counts it, and says so. */
 export class StaleFallback {
@@ -24,6 +25,7 @@ export class StaleFallback {
   readonly #served: Counter;
   /** When a read failed last, unless one has succeeded since. */
   #failedAtMs = Number.NEGATIVE_INFINITY;
+  #retryAtMs = Number.NEGATIVE_INFINITY;
   #quietUntilMs = Number.NEGATIVE_INFINITY;
   #unlogged = 0;
 
@@ -35,6 +37,14 @@ export class StaleFallback {
     });
   }
 
+  /** Hears how each read of the directory ended, whoever it was for. */
+  readonly ended = (failure: PdpError | undefined): void => {
+    if (failure === undefined) this.#failedAtMs = Number.NEGATIVE_INFINITY;
+    if (failure?.kind !== "unavailable") return;
+    this.#failedAtMs = this.#deps.clock.monotonicMs();
+    this.#retryAtMs = this.#failedAtMs + RETRY_INTERVAL_MS;
+  };
+
   /**
    * What `read` gives; a set beyond its time where that fails because the directory is away. Nobody
    * waits for a directory that has failed and has not been heard of since.
@@ -42,18 +52,27 @@ export class StaleFallback {
   async over(query: SetQuery, read: () => Promise<PermissionSet>): Promise<PermissionSet> {
     const isAway = this.#failedAtMs > this.#deps.announcedUpToMs();
     const atOnce = isAway ? this.#setFor(query) : undefined;
-    if (atOnce !== undefined) return atOnce;
+    if (atOnce !== undefined) {
+      this.#retry(read);
+      return atOnce;
+    }
     try {
-      const set = await read();
-      this.#failedAtMs = Number.NEGATIVE_INFINITY;
-      return set;
+      return await read();
     } catch (error) {
       if (toPdpError(error).kind !== "unavailable") throw error;
-      this.#failedAtMs = this.#deps.clock.monotonicMs();
       const instead = this.#setFor(query);
       if (instead === undefined) throw error;
       return instead;
     }
+  }
+
+  /** Looks at the directory's changes may be rare, or have ended. */
+  #retry(read: () => Promise<PermissionSet>): void {
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (nowMs < this.#retryAtMs) return;
+    this.#retryAtMs = nowMs + RETRY_INTERVAL_MS;
+    // How it ends is heard of by `ended`.
+    read().catch(() => {});
   }
 
   #setFor(query: SetQuery): PermissionSet | undefined {

@@ -106,6 +106,13 @@ describe("a set beyond its time, while the directory can't be read", () => {
     expect(served()).toBe(0);
   });
 
+  it("is not given then, either, if the directory was looked at since it was found to be aged", async () => {
+    const { clock, cache, directory, ask } = await aged({ staleForMs: 0 });
+    expect(cache.get({ application: "platform", subjectId: "user-1" })).toBe("aged");
+    directory.lookedAtMs = clock.monotonicMs();
+    await expect(ask()).rejects.toMatchObject({ kind: "unavailable" });
+  });
+
   it("is given for that long, and not for a millisecond more", async () => {
     const { clock, ask } = await aged();
     clock.advance(STALE_FOR_MS - 1);
@@ -187,6 +194,32 @@ describe("a directory that does not answer", () => {
     const asked = ask({ withinMs: 200 });
     timers.advance(200);
     await expect(asked).rejects.toMatchObject({ kind: "deadline-exceeded" });
+  });
+
+  it("is waited for once, also if nobody's deadline is as long as a read may take", async () => {
+    const { timers, directory, ask } = await aged();
+    directory.isSilent = true;
+    for (const waitedMs of [200, 1_800]) {
+      const asked = ask({ withinMs: waitedMs - 1 });
+      timers.advance(waitedMs);
+      await expect(asked).rejects.toMatchObject({ kind: "deadline-exceeded" });
+    }
+    expect(await ask({ withinMs: 1 })).toMatchObject({ lastKnownMs: expect.any(Number) });
+  });
+
+  it("is asked again each second, by the way, where nothing else tells that it is back", async () => {
+    const { clock, directory, ask } = await aged();
+    await ask();
+    directory.failure = undefined;
+    directory.set = cacheableSet({ generation: 5, status: "disabled" });
+    const { reads } = directory;
+    clock.advance(999);
+    expect(await ask()).toHaveProperty("lastKnownMs");
+    expect(directory.reads).toBe(reads);
+    clock.advance(1);
+    expect(await ask()).toHaveProperty("lastKnownMs");
+    expect(await ask()).toMatchObject({ generation: 5, status: "disabled" });
+    expect(directory.reads).toBe(reads + 1);
   });
 
   it("is asked first where it was looked at since a read has failed", async () => {

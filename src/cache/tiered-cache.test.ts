@@ -6,7 +6,7 @@ import { silentMeter } from "../base/meter.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import { describeSetCache } from "./cache.contract.ts";
 import type { SetLookup } from "./cache.ts";
-import { createMemoryCache } from "./memory-cache.ts";
+import { createMemoryCache, type MemoryHit } from "./memory-cache.ts";
 import { createTieredCache } from "./tiered-cache.ts";
 
 const user1 = { application: "platform", subjectId: "user-1" };
@@ -20,7 +20,13 @@ interface Lifetimes {
 function tiersOf(sidecar: Sidecar, clock: ManualClock, { ttlMs, negativeTtlMs }: Lifetimes) {
   let lookedAtMs = Number.NEGATIVE_INFINITY;
   const announcedUpToMs = () => lookedAtMs;
-  const options = { entriesMax: 100, bytesMax: 1_000_000, ttlMs, negativeTtlMs, staleForMs: 0 };
+  const options = {
+    entriesMax: 100,
+    bytesMax: 1_000_000,
+    ttlMs,
+    negativeTtlMs,
+    staleForMs: 60_000,
+  };
   const memory = createMemoryCache({
     ...{ clock, meter: silentMeter, options, random: () => 0, announcedUpToMs },
   });
@@ -68,6 +74,21 @@ describe("createTieredCache()", () => {
     const given = await other.cache.get(user1);
     expect(given).toMatchObject({ generation: 1 });
     expect(other.cache.get(user1)).toBe(given);
+  });
+
+  it("knows how old it was in Redis", async () => {
+    const tier = await sharedTier();
+    const [one, other] = [await startProcess(tier), await startProcess(tier)];
+    await one.store(cacheableSet());
+    const readAtMs = tier.clock.monotonicMs();
+    await tier.advance(20_000);
+    await other.cache.get(user1);
+    const { ageMs } = other.memory.look(user1) as MemoryHit;
+    expect(ageMs).toBeGreaterThanOrEqual(20_000);
+    await tier.advance(5_000);
+    const { lastKnownMs } = other.cache.lastKnown(user1)!;
+    expect(lastKnownMs).toBeLessThanOrEqual(readAtMs);
+    expect(lastKnownMs).toBeGreaterThan(readAtMs - 1_000);
   });
 
   it("asks Redis once for all who ask at the same time", async () => {

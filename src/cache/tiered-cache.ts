@@ -4,6 +4,7 @@ import type { LastKnownSets, SetCache, SetChange, SetKey, SetLookup } from "./ca
 import { encodeKey } from "./key.ts";
 import type { MemoryCache } from "./memory-cache.ts";
 import type { RedisAnnouncements } from "./redis-announcements.ts";
+import type { RedisCache } from "./redis-cache.ts";
 
 /** The memory tier before the one that sidecars share. */
 export interface TieredCache extends SetCache, LastKnownSets {
@@ -16,7 +17,7 @@ export interface TieredCache extends SetCache, LastKnownSets {
 export interface TieredCacheDeps {
   readonly memory: MemoryCache;
   /** Never throws. */
-  readonly shared: SetCache;
+  readonly shared: Pick<RedisCache, "find" | "put" | "invalidate">;
   readonly announcements: Pick<RedisAnnouncements, "known" | "catchUp">;
   readonly clock: Pick<Clock, "monotonicMs">;
   /** As for the memory tier: up to when the directory itself was looked at. */
@@ -69,11 +70,11 @@ export function createTieredCache(deps: TieredCacheDeps): TieredCache {
 
   async function lookShared(key: SetKey, why: SetLookup): Promise<SetLookup> {
     const askedMs = clock.monotonicMs();
-    const found = await shared.get(key);
+    const found = await shared.find(key);
     // A change that came while the answer was under way is not in it.
-    if (typeof found === "string" || found.generation < newest) return why;
+    if (typeof found === "string" || found.set.generation < newest) return why;
     if (askedMs <= restartedAtMs) return why;
-    return memory.put(found, askedMs);
+    return memory.put(found.set, askedMs, clock.monotonicMs() - found.ageMs);
   }
 
   return {
