@@ -27,7 +27,7 @@ export interface FaultWorld {
   readonly sidecars: readonly ServerProcess[];
   readonly watch: Invariants;
   /** Gives a subject the permission that is asked about, as `directory apply` does. */
-  grant(subject: string): Promise<void>;
+  grant(subject: string, expiresAt?: Date): Promise<void>;
   revoke(subject: string): Promise<void>;
   /** Resolves once all sidecars use Redis and believe what they hear. */
   untilTrusted(): Promise<void>;
@@ -89,8 +89,10 @@ export async function startFaultWorld(setup: FaultWorldSetup = {}): Promise<Faul
   }
   const { mayFailWith = [] } = setup;
   const watch = await watchInvariants({ sidecars, boundMs: BOUND_MS, mayFailWith });
-  const change = async (subject: string, allowed: boolean): Promise<void> => {
-    const how = allowed ? "grantedBy: admin-1, reason: trial" : "remove: true";
+  const change = async (subject: string, allowed: boolean, expiresAt?: Date): Promise<void> => {
+    const end =
+      expiresAt === undefined ? "" : `, expiresAt: ${expiresAt.toISOString().slice(0, 19)}Z`;
+    const how = allowed ? `grantedBy: admin-1, reason: trial${end}` : "remove: true";
     const entry = `{ subject: ${subject}, permissions: [compliance:report], ${how} }`;
     const text = `
 subjects: [{ id: ${subject} }]
@@ -100,7 +102,7 @@ applications: { platform: { assignments: [${entry}] } }
       apply(text, { ...env, POSTERN_CACHE_REDIS_URL: redis.url }),
     );
   };
-  const grant = (subject: string) => change(subject, true);
+  const grant = (subject: string, expiresAt?: Date) => change(subject, true, expiresAt);
   const revoke = (subject: string) => change(subject, false);
   const untilTrusted = async (): Promise<void> => {
     const trusted = async (): Promise<number> =>

@@ -59,7 +59,8 @@ export async function watchInvariants(setup: InvariantsSetup): Promise<Invariant
     },
     async expectHeld() {
       const report = await load.end();
-      expect({ wrong: report.wrong, late: report.late }).toEqual({ wrong: [], late: [] });
+      const { wrong, late } = report;
+      expect({ wrong: wrong.slice(0, 9), late: late.slice(0, 9) }).toEqual({ wrong: [], late: [] });
       const failures = Object.keys(report.failed).filter((name) => !mayFailWith.includes(name));
       expect({ failures, of: report.failed }).toEqual({ failures: [], of: report.failed });
       for (const [index, sidecar] of sidecars.entries()) {

@@ -53,8 +53,7 @@ const question = { resource: { type: "compliance" }, action: { name: "report" } 
 
 /** Begins to ask; a subject is not allowed before a change says so. */
 export function startLoad({ addresses, boundMs }: LoadSetup): SteadyLoad {
-  const truth = new Map<string, Period[]>();
-  const wrong: string[] = [];
+  const truth = new TrueAnswers(boundMs);
   const late: string[] = [];
   const failed: Record<string, number> = {};
   const askers = addresses.map((address) => ({
@@ -65,15 +64,6 @@ export function startLoad({ addresses, boundMs }: LoadSetup): SteadyLoad {
   const inFlight = new Set<Promise<void>>();
   let asked = 0;
 
-  function judge(subject: string, allowed: boolean, sinceMs: number): void {
-    const periods = truth.get(subject) ?? [];
-    const isTrue =
-      !allowed && periods.length === 0
-        ? true
-        : periods.some((period) => period.allowed === allowed && period.untilMs >= sinceMs);
-    if (!isTrue) wrong.push(`${subject}: ${allowed ? "allow" : "deny"}`);
-  }
-
   async function ask(asker: (typeof askers)[number], subject: string): Promise<void> {
     const sentMs = performance.now();
     const deadline = Date.now() + DEADLINE_MS;
@@ -82,7 +72,7 @@ export function startLoad({ addresses, boundMs }: LoadSetup): SteadyLoad {
       const { allowed } = await asker.client.call(DecisionService.method.check, request, {
         deadline,
       });
-      judge(subject, allowed, sentMs - boundMs);
+      truth.judge(subject, allowed, sentMs);
       asker.answered += 1;
     } catch (error) {
       const { code } = error as { code?: grpcStatus };
@@ -97,7 +87,7 @@ export function startLoad({ addresses, boundMs }: LoadSetup): SteadyLoad {
   let tick = 0;
   const timer = setInterval(() => {
     tick += 1;
-    const known = [...truth.keys()];
+    const known = truth.subjects();
     for (const [index, asker] of askers.entries()) {
       if (inFlight.size >= IN_FLIGHT_MAX) return;
       asked += 1;
@@ -112,16 +102,9 @@ export function startLoad({ addresses, boundMs }: LoadSetup): SteadyLoad {
 
   return {
     async change(subject, allowed, change) {
-      const former = truth.get(subject) ?? [];
-      const fromMs = performance.now();
-      truth.set(subject, [...former, { allowed, fromMs, untilMs: Number.POSITIVE_INFINITY }]);
-      if (former.length === 0) {
-        // Before anything is said of it, nobody has it.
-        truth.get(subject)!.unshift({ allowed: false, fromMs: 0, untilMs: fromMs });
-      }
+      const made = truth.begin(subject, allowed);
       await change();
-      const last = truth.get(subject)!.at(-2)!;
-      last.untilMs = performance.now();
+      made();
     },
     async outcomes(count) {
       const goals = askers.map(({ outcomes }) => outcomes + count);
@@ -133,7 +116,50 @@ export function startLoad({ addresses, boundMs }: LoadSetup): SteadyLoad {
       clearInterval(timer);
       await Promise.all(inFlight);
       for (const { client } of askers) client.close();
-      return { asked, answered: askers.map(({ answered }) => answered), failed, wrong, late };
+      const answered = askers.map((asker) => asker.answered);
+      return { asked, answered, failed, wrong: truth.wrong, late };
     },
   };
+}
+
+/** Who was allowed when. */
+class TrueAnswers {
+  readonly wrong: string[] = [];
+  readonly #boundMs: number;
+  readonly #periods = new Map<string, Period[]>();
+
+  constructor(boundMs: number) {
+    this.#boundMs = boundMs;
+  }
+
+  subjects(): readonly string[] {
+    return [...this.#periods.keys()];
+  }
+
+  /** A change begins, and has been made when the function it gives is called. */
+  begin(subject: string, allowed: boolean): () => void {
+    const fromMs = performance.now();
+    // Before anything is said of a subject, it has nothing.
+    const former = this.#periods.get(subject) ?? [{ allowed: false, fromMs: 0, untilMs: 0 }];
+    this.#periods.set(subject, [...former, { allowed, fromMs, untilMs: Number.POSITIVE_INFINITY }]);
+    former.at(-1)!.untilMs = Number.POSITIVE_INFINITY;
+    return () => {
+      former.at(-1)!.untilMs = performance.now();
+    };
+  }
+
+  judge(subject: string, allowed: boolean, sentMs: number): void {
+    const periods = this.#periods.get(subject);
+    const isTrue =
+      periods === undefined
+        ? !allowed
+        : periods.some(
+            (period) => period.allowed === allowed && period.untilMs >= sentMs - this.#boundMs,
+          );
+    if (isTrue) return;
+    const nowMs = performance.now();
+    const was = periods?.map((period) => `${period.allowed} ${Math.round(nowMs - period.fromMs)}`);
+    const answer = allowed ? "allow" : "deny";
+    this.wrong.push(`${subject}: ${answer}, sent ${Math.round(nowMs - sentMs)} ms ago; ${was}`);
+  }
 }
