@@ -96,6 +96,7 @@ export class ChangeReader {
     this.#index?.restart(generation);
     this.#caughtUp = undefined;
     this.#mustBegin = true;
+    this.#tell({ generation, subjects: "all", isRestart: true });
   }
 
   async #read(): Promise<boolean> {

@@ -229,6 +229,8 @@ describe("createRedisAnnouncements()", () => {
       const third = await sidecar();
       await third.announcements.start();
       expect(third.announcements.known()?.generation).toBe(2);
+      // Whoever had heard of a later change remembers sets again.
+      expect(third.heard).toContainEqual({ generation: 2, subjects: "all", isRestart: true });
     });
   });
 
