@@ -26,6 +26,8 @@ export interface CacheWorld {
   readonly directory: Directory;
   /** Permission sets as a sidecar of its own serves them, and what it has counted. */
   sidecar(cache?: Partial<CacheOptions>): Promise<BenchSidecar>;
+  /** Changes what the first `subjects` may do, each by itself. */
+  change(subjects: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -61,6 +63,9 @@ export async function makeCacheWorld(subjects: number, redis: string): Promise<C
         applications: () => ["gateway"],
       });
       return { sets: served.permissionSets, counts, close: served.close };
+    },
+    async change(subjects) {
+      await directory.apply(directGrants(permissions[0]!, subjects), { dryRun: false });
     },
     async close() {
       await directory.close();
@@ -104,6 +109,14 @@ function directoryFile(permissions: readonly string[], subjects: number) {
     },
   };
   return { name: "bench", text: JSON.stringify(file) };
+}
+
+function directGrants(permission: string, subjects: number) {
+  const assignments = Array.from({ length: subjects }, (_, index) => ({
+    ...{ subject: subjectId(index), permissions: [permission] },
+    ...{ grantedBy: "bench", reason: "bench" },
+  }));
+  return { name: "bench", text: JSON.stringify({ applications: { gateway: { assignments } } }) };
 }
 
 function countingMeter() {
