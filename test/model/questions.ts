@@ -17,6 +17,8 @@ export interface QuestionsDeps {
 
 /** For so long a sidecar believes that it would have been told. */
 const TRUSTED_MS = 3_000;
+/** A read may take so long, less what the steps beside it take. */
+const FILL_TIMEOUT_MS = 1_900;
 
 interface Question {
   readonly who: number;
@@ -38,6 +40,9 @@ export class Questions {
   readonly #deps: QuestionsDeps;
   readonly #open = new Set<Question>();
 
+  /** When a gate was last shut, by sidecar. */
+  readonly #heldAtMs = new Map<number, number>();
+
   constructor(deps: QuestionsDeps) {
     this.#deps = deps;
   }
@@ -50,6 +55,11 @@ export class Questions {
   /** Something has kept this sidecar from the directory. */
   hinder(who: number): void {
     for (const question of this.#open) if (question.who === who) question.isFree = false;
+  }
+
+  /** From here on, its reads or its questions to Redis are held up. */
+  hold(who: number): void {
+    this.#heldAtMs.set(who, this.#deps.clock.monotonicMs());
   }
 
   async ask({ who, subject, wants }: StepOf<"ask">): Promise<void> {
@@ -66,9 +76,10 @@ export class Questions {
     );
     const vouchedAtMs = Math.max(sidecar.lookedAtMs(), sidecar.heardAtMs());
     const isTrusted = nowMs - vouchedAtMs < TRUSTED_MS;
-    const published = isTrusted ? 0 : await this.#deps.published();
+    const mustAsk = !isTrusted && sidecar.isRedisUp();
+    const published = mustAsk ? await this.#deps.published() : 0;
     const redisFailures = sidecar.redisFailures();
-    const isFree = !sidecar.isAway && !sidecar.gates.isAnyShut;
+    const isFree = !sidecar.isAway;
     const text = `sidecar ${who}, ${subject}, ${wants}, at ${nowMs}`;
     const question: Question = {
       ...{ who, subjectId: this.#deps.idOf(subject), text, sinceMs, generation },
@@ -101,13 +112,19 @@ export class Questions {
 
   /** Whoever is vouched for by nobody asks Redis first; that it fails is no fault of its own. */
   #sinceMs({ who, sinceMs, published, redisFailures }: Question): number {
-    if (this.#deps.sidecar(who).redisFailures() !== redisFailures) return sinceMs;
+    const sidecar = this.#deps.sidecar(who);
+    const hasFailed = !sidecar.isRedisUp() || sidecar.redisFailures() !== redisFailures;
+    if (hasFailed) return sinceMs;
     return Math.max(sinceMs, this.#deps.truth.committedAtMs(published));
   }
 
   #checkFailure(question: Question, error: unknown): void {
     const isUnavailable = error instanceof PdpError && error.kind === "unavailable";
-    if (question.isFree || !isUnavailable) this.#violate(question, `failed: ${error}`);
+    const heldMs =
+      this.#deps.clock.monotonicMs() -
+      (this.#heldAtMs.get(question.who) ?? Number.POSITIVE_INFINITY);
+    const mayFail = !question.isFree || heldMs >= FILL_TIMEOUT_MS;
+    if (!mayFail || !isUnavailable) this.#violate(question, `failed: ${error}`);
   }
 
   #violate({ text }: Question, how: string): void {

@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { createAnnouncementCodec } from "../../src/cache/announcement-codec.ts";
 import { createSeal } from "../../src/cache/seal.ts";
+import { setLayout } from "../../src/cache/set-codec.ts";
 import type { StepOf } from "./step.ts";
 import { copyRedis, putBackRedis, type World } from "./world.ts";
 
@@ -73,6 +74,14 @@ export class RedisFaults {
     set: async () => {
       const [name] = await this.#named(/:s:/);
       if (name !== undefined) await this.#admin.setrange(name, 40, "~");
+    },
+    // As new as can be, each with what it had.
+    freshSets: async () => {
+      const generation = `${await this.published()}`.padStart(setLayout.digits, "0");
+      const nowMs = `${Math.floor(this.#world.redisClock.nowMs())}`.padStart(setLayout.digits, "0");
+      for (const name of await this.#named(/:s:/)) {
+        await this.#admin.setrange(name, setLayout.generationAt, generation + nowMs);
+      }
     },
     moveSet: async () => {
       const [from, to] = await this.#named(/:s:/);

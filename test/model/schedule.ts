@@ -116,9 +116,9 @@ class Schedule {
     ring: ({ who }) => this.#sidecar(who).ring(),
     gate: ({ who, gate, isShut }) => {
       const { gates } = this.#sidecar(who);
-      if (!isShut) gates.open(gate);
-      else gates.shut(gate);
-      if (isShut) this.#questions.hinder(who);
+      if (isShut && !gates.isAnyShut) this.#questions.hold(who);
+      if (isShut) gates.shut(gate);
+      else gates.open(gate);
     },
     directory: ({ who, isAway }) => {
       this.#sidecar(who).isAway = isAway;
@@ -132,6 +132,7 @@ class Schedule {
   };
 
   async #change({ by, subject, edit }: StepOf<"change">): Promise<void> {
+    const failures = by === "outsider" ? 0 : this.#sidecar(by).redisFailures();
     const has = this.#truth.subject(this.#id(subject));
     if (edit.does === "revoke") has.direct.delete(edit.pattern);
     if (edit.does === "disable") has.isDisabled = edit.isDisabled;
@@ -145,7 +146,20 @@ class Schedule {
       const endsAtMs = edit.forSeconds === 0 ? Number.POSITIVE_INFINITY : inSeconds * 1_000;
       has.direct.set(edit.pattern, endsAtMs);
     }
-    await this.#commit(by, subject);
+    const former = this.#truth.generation;
+    const generation = await this.#commit(by, subject);
+    await this.#idle();
+    const isPublic = by !== "outsider" && generation > former;
+    if (isPublic) await this.#expectPublished(by, { generation, failures });
+  }
+
+  /** Whoever makes a change, and reaches Redis and the directory, has published it. */
+  async #expectPublished(who: number, made: Record<"generation" | "failures", number>) {
+    const { gates, redisFailures, isAway } = this.#sidecar(who);
+    if (gates.isAnyShut || isAway || redisFailures() !== made.failures) return;
+    const published = await this.#faults.published();
+    if (published >= made.generation) return;
+    this.#questions.violations.push(`${made.generation} is not published, ${published} is`);
   }
 
   async #race({ who, subject, gate, by, wants, hears, ...step }: StepOf<"race">): Promise<void> {
@@ -156,7 +170,8 @@ class Schedule {
     const edit = { does: "toggle", pattern: step.pattern } as const;
     await this.play({ kind: "change", by, subject, edit });
     if (hears !== "nothing") await this.play({ kind: hears, who });
-    if (step.asksMeanwhile) await this.play(asks);
+    const { meanwhile } = step;
+    if (meanwhile !== "nothing") await this.play({ ...asks, wants: meanwhile });
     await this.#advance(step.heldMs);
     await this.play({ kind: "gate", who, gate, isShut: false });
     for (let other = 0; other < SIDECARS; other += 1) await this.play({ ...asks, who: other });
@@ -171,12 +186,13 @@ class Schedule {
     await this.#idle();
   }
 
-  async #commit(by: StepOf<"change">["by"], subject: StepOf<"change">["subject"]): Promise<void> {
+  async #commit(by: StepOf<"change">["by"], subject: StepOf<"change">["subject"]): Promise<number> {
     const { outsider, directories } = this.#world;
     const text = directoryText(this.#truth, `role-${this.#name}`, this.#id(subject));
     const writer = by === "outsider" ? outsider : directories[by]!;
     const { generation } = await writer.apply(text);
     this.#truth.note(generation);
+    return generation;
   }
 
   async #network(who: number, fault: StepOf<"network">["fault"]): Promise<void> {

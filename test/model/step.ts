@@ -56,7 +56,7 @@ const race = fc.record({
   beforeMs: fc.constantFrom(0, 5_100, 35_100),
   wants: fc.constantFrom("any", "bypass"),
   hears: fc.constantFrom("look", "ring", "nothing"),
-  asksMeanwhile: fc.boolean(),
+  meanwhile: fc.constantFrom("nothing", "any", "newest", "bypass"),
   heldMs: fc.constantFrom(0, 0, 1_500, 29_000, 31_000),
 });
 
@@ -113,7 +113,7 @@ const redis = fc.record({
 
 const forgery = fc.record({
   kind: fc.constant("forge"),
-  what: fc.constantFrom("head", "entry", "entryAhead", "set", "moveSet", "floor"),
+  what: fc.constantFrom("head", "entry", "entryAhead", "set", "freshSets", "moveSet", "floor"),
 });
 
 const replace = fc.record({ kind: fc.constant("replace"), who });

@@ -50,14 +50,14 @@ export interface FaultWorldSetup extends Pick<InvariantsSetup, "mayFailWith"> {
   readonly redisArgs?: readonly string[];
   /** URL of a directory in PostgreSQL; SQLite unless given. */
   readonly database?: string;
+  /** Time to live of the memory tier. */
+  readonly ttlMs?: number;
   /** Further environment of the sidecars. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
 const TTL_MS = 500;
 const REDIS_TTL_MS = 1_000;
-/** Longest that an answer may be behind a change: both times to live. */
-const BOUND_MS = TTL_MS + REDIS_TTL_MS;
 /** Outcomes of each sidecar, which take longer than the bound at the load's pace. */
 const BEYOND_BOUND = 180;
 const A_FEW = 20;
@@ -65,6 +65,7 @@ const PATIENCE = { timeout: 20_000, interval: 50 };
 
 /** Starts it, with a steady load; everything ends with the test. */
 export async function startFaultWorld(setup: FaultWorldSetup = {}): Promise<FaultWorld> {
+  const { ttlMs = TTL_MS, mayFailWith = [] } = setup;
   const port = await freePort();
   const redis = await startRedis({ port, args: setup.redisArgs ?? [] });
   const proxy = await startProxy(port);
@@ -72,7 +73,7 @@ export async function startFaultWorld(setup: FaultWorldSetup = {}): Promise<Faul
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const env = {
     POSTERN_DIRECTORY_DATABASE: setup.database ?? `sqlite:${join(folder, "directory.db")}`,
-    POSTERN_CACHE_TTL_MS: `${TTL_MS}`,
+    POSTERN_CACHE_TTL_MS: `${ttlMs}`,
     POSTERN_CACHE_REDIS_TTL_MS: `${REDIS_TTL_MS}`,
     POSTERN_CACHE_REDIS_URL: `redis://127.0.0.1:${proxy.port}`,
     ...setup.env,
@@ -87,8 +88,9 @@ export async function startFaultWorld(setup: FaultWorldSetup = {}): Promise<Faul
       await sidecar.stop();
     });
   }
-  const { mayFailWith = [] } = setup;
-  const watch = await watchInvariants({ sidecars, boundMs: BOUND_MS, mayFailWith });
+  // Longest that an answer may be behind a change: both times to live.
+  const boundMs = ttlMs + REDIS_TTL_MS;
+  const watch = await watchInvariants({ sidecars, boundMs, mayFailWith });
   const change = async (subject: string, allowed: boolean, expiresAt?: Date): Promise<void> => {
     const end =
       expiresAt === undefined ? "" : `, expiresAt: ${expiresAt.toISOString().slice(0, 19)}Z`;

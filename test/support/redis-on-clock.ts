@@ -15,6 +15,8 @@ export interface RedisClock {
   advance(ms: number): Promise<void>;
   /** Steps the server's clock alone. Keys don't expire by it before the next `advance`. */
   stepServer(ms: number): Promise<void>;
+  /** The server's time. */
+  nowMs(): number;
   /** Tells an empty server what time it is. */
   tell(): Promise<void>;
 }
@@ -59,6 +61,7 @@ export function createRedisClock(admin: Redis, clock: ManualClock): RedisClock {
       offsetMs += ms;
       await tell();
     },
+    nowMs,
     tell,
   };
 }
