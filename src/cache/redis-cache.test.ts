@@ -144,6 +144,14 @@ describe("createRedisCache()", () => {
       expect(await cache.get(user1)).toBe("absent");
     });
 
+    it("is not stored where the change is known and Redis has lost the floor", async () => {
+      const { source, server, cache, put, keys, announcements, notes } = await oneSidecar();
+      await cache.invalidate(source.commit({ subjects: ["user-1"] }));
+      await server.admin.del(keys.floor(announcements.known()!.incarnation, "user-1"));
+      await put(cacheableSet({ generation: 0 }));
+      expect(outcomes({ notes })).toEqual(["outdated"]);
+    });
+
     it("is not served by who hears of the change before the answer", async () => {
       const gate = Promise.withResolvers<void>();
       const asked = Promise.withResolvers<void>();
@@ -240,7 +248,7 @@ describe("createRedisCache()", () => {
       expect(await cache.get(user1)).toBe("absent");
       await cache.get(user1);
       expect(notes.filter((note) => note.includes("redis_misses"))).toEqual([
-        expect.stringMatching(/^postern_redis_misses_total (closed|timeout) 1$/),
+        expect.stringMatching(/^postern_redis_misses_total (closed|timeout|breaker-open) 1$/),
         "postern_redis_misses_total breaker-open 1",
       ]);
       const set = cacheableSet();
