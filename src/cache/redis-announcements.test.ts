@@ -110,13 +110,14 @@ describe("createRedisAnnouncements()", () => {
         "one was altered",
         async ({ server, one }) => {
           const { stream } = one.keys;
-          const [entry] = await server.admin.xrangeBuffer(stream, "2-0", "2-0");
-          const fields = entry![1] as Buffer[];
+          const entries = await server.admin.xrangeBuffer(stream, "-", "+");
           await server.admin.del(stream);
-          const altered = fields.map((field) =>
-            field.toString() === "6:user-2" ? "6:user-9" : field,
-          );
-          await server.admin.xadd(stream, "2-0", ...altered);
+          for (const [id, fields] of entries) {
+            const altered = (fields as Buffer[]).map((field) =>
+              field.toString() === "6:user-2" ? "6:user-9" : field,
+            );
+            await server.admin.xadd(stream, id.toString(), ...altered);
+          }
         },
       ],
     ])("takes it for a change of everything: %s", async (_, damage) => {

@@ -32,6 +32,22 @@ async function oneSidecar(says: SidecarSetup = {}) {
   return { ...tier, ...sidecar, nameOf, put };
 }
 
+/** Whose looks are held up once Redis has answered, until the gate is opened. */
+async function heldAnswers() {
+  const gate = Promise.withResolvers<void>();
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  const through = (connection: RedisConnection): RedisConnection => ({
+    ...connection,
+    async send(commands) {
+      const answer = await connection.send(commands);
+      ask();
+      await gate.promise;
+      return answer;
+    },
+  });
+  return { ...(await oneSidecar({ through })), asked, gate };
+}
+
 const outcomes = ({ notes }: Pick<Sidecar, "notes">): string[] =>
   notes.flatMap((note) => /^postern_redis_puts_total (.*) 1$/.exec(note)?.[1] ?? []);
 
@@ -153,24 +169,23 @@ describe("createRedisCache()", () => {
     });
 
     it("is not served by who hears of the change before the answer", async () => {
-      const gate = Promise.withResolvers<void>();
-      const asked = Promise.withResolvers<void>();
-      const through = (connection: RedisConnection): RedisConnection => ({
-        ...connection,
-        async send(commands) {
-          const answer = await connection.send(commands);
-          asked.resolve();
-          await gate.promise;
-          return answer;
-        },
-      });
-      const { source, cache, put } = await oneSidecar({ through });
+      const { source, cache, put, asked, gate } = await heldAnswers();
       await put(cacheableSet({ generation: 0 }));
       const looking = cache.look(user1);
-      await asked.promise;
+      await asked;
       await cache.invalidate(source.commit({ subjects: ["user-1"] }));
       gate.resolve();
       expect(await looking).toBe("outdated");
+    });
+
+    it("is not served by who hears of a purge before the answer", async () => {
+      const { cache, put, asked, gate, announcements } = await heldAnswers();
+      await put();
+      const looking = cache.look(user1);
+      await asked;
+      await announcements.renew();
+      gate.resolve();
+      expect(await looking).toBe("untrusted");
     });
   });
 
@@ -211,6 +226,15 @@ describe("createRedisCache()", () => {
       await cache.get(user1);
       await server.admin.set(nameOf(), value!);
       expect(await cache.look(user1)).toBe("aged");
+    });
+
+    it("does not serve a set past its end by the wall clock, which was set forward", async () => {
+      const { cache, put, clock } = await oneSidecar();
+      await put(cacheableSet({ validUntilMs: clock.wallMs() + 10_000 }));
+      clock.stepWall(9_999);
+      expect(await cache.look(user1)).toMatchObject({ set: { generation: 1 } });
+      clock.stepWall(1);
+      expect(await cache.look(user1)).toBe("expired");
     });
 
     it("serves sets no longer than it is told itself, whatever others are told", async () => {
