@@ -20,7 +20,7 @@ export interface Breaker {
 
 /** What a breaker is made of. */
 export interface BreakerDeps {
-  readonly data: Pick<RedisClient, "call" | "reconnect">;
+  readonly data: Pick<RedisClient, "call">;
   readonly where: string;
   readonly logger: Logger;
   readonly meter: Meter;
@@ -28,8 +28,6 @@ export interface BreakerDeps {
 }
 
 const PROBE_INTERVAL_MS = 100;
-/** After a second of silence the connection itself is in doubt: nobody may ever hear of its end. */
-const PROBES_PER_CONNECTION = 10;
 
 /** Makes a breaker that is open until the first probe succeeds. */
 export function createBreaker(deps: BreakerDeps): Breaker {
@@ -42,7 +40,6 @@ class ProbingBreaker implements Breaker {
   #isClosed = false;
   #isEnded = false;
   #epoch = 0;
-  #failedProbes = 0;
   #lastError: string | undefined;
   #stopTimer: (() => void) | undefined;
   #probing: Promise<void> | undefined;
@@ -106,15 +103,12 @@ class ProbingBreaker implements Breaker {
     } catch (error) {
       // The text alone: the error carries the command, which may have been the login.
       this.noteError(error as Error);
-      this.#failedProbes += 1;
-      if (this.#failedProbes % PROBES_PER_CONNECTION === 0 && !this.#isEnded) data.reconnect();
       this.#schedule();
       return;
     }
     if (this.#isEnded) return;
     this.#stopTimer?.();
     this.#isClosed = true;
-    this.#failedProbes = 0;
     this.#up.set(1);
     logger.info({ where, lastError: this.#lastError }, "Redis answers.");
     this.#lastError = undefined;

@@ -1,5 +1,6 @@
 import { type RedisOptions as ClientOptions, Cluster, Redis } from "ioredis";
 import type { RedisUrl } from "../base/redis-url.ts";
+import { systemTimers } from "../base/timers.ts";
 import { RedisTimeout } from "./redis-failure.ts";
 
 /** What is used of the client library, whichever kind of Redis it speaks to. */
@@ -26,12 +27,18 @@ export interface RedisClientSetup {
   readonly connectTimeoutMs: number;
   /** Told when it can be used, each time it has connected. */
   readonly ready: () => void;
+  /** Told when it can't be used any more, and each time that connecting has failed. */
+  readonly lost: () => void;
   readonly failed: (error: Error) => void;
 }
 
 const CONNECTED: ReadonlySet<string> = new Set(["connect", "ready"]);
 const RECONNECT_MAX_MS = 1_000;
 const RECONNECT_MIN_MS = 50;
+/** Longer than an answer may take, nothing comes: nobody may ever hear of the connection's end. */
+const SILENCE_MAX_MS = 1_000;
+/** A replica for good, which some address leads to, is no reason to connect without end. */
+const ROLE_DOUBT_MS = 5_000;
 /** A cluster's command follows the slot once; further steps would take longer than it may. */
 const REDIRECTIONS_MAX = 2;
 
@@ -41,6 +48,7 @@ export function createRedisClient(setup: RedisClientSetup): RedisClient {
   const client: Redis | Cluster =
     url.kind === "cluster" ? clusterClient(setup) : new Redis(clientOptions(setup));
   client.on("ready", setup.ready);
+  client.on("close", setup.lost);
   // Without a listener, the library prints them.
   client.on("error", setup.failed);
   client.on("node error", setup.failed);
@@ -78,7 +86,9 @@ function clusterClient(setup: RedisClientSetup): Cluster {
     redisOptions: commonOptions(setup),
     enableOfflineQueue: false,
     clusterRetryStrategy: retryDelayMs,
-    clusterNodeRetryStrategy: retryDelayMs,
+    // A node that is lost is dropped, and found again through the others, wherever its slots are by
+    // then; without any, through the hosts of the URL. One that were connected to anew by itself
+    // would keep its slots for ever, and keep the client from starting over.
     maxRedirections: REDIRECTIONS_MAX,
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
@@ -100,6 +110,7 @@ function clientOptions(setup: RedisClientSetup): ServerOptions {
     db: url.database,
     enableOfflineQueue: false,
     retryStrategy: retryDelayMs,
+    reconnectOnError: createRoleDoubt(),
   };
   switch (url.kind) {
     case "unix":
@@ -112,8 +123,6 @@ function clientOptions(setup: RedisClientSetup): ServerOptions {
         sentinelCommandTimeout: setup.connectTimeoutMs,
         sentinelRetryStrategy: retryDelayMs,
         ...(url.isTls && { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(ca) }),
-        // The old master answers so before it is stopped; the sentinels know the new one.
-        reconnectOnError: (error) => error.message.startsWith("READONLY"),
       };
     default:
       return { ...options, ...url.hosts[0] };
@@ -133,11 +142,29 @@ function commonOptions(setup: RedisClientSetup) {
     // For what the library asks itself, such as the login.
     commandTimeout: setup.commandTimeoutMs + setup.connectTimeoutMs,
     connectTimeout: setup.connectTimeoutMs,
+    socketTimeout: setup.commandTimeoutMs + SILENCE_MAX_MS,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
     // It asks INFO, which not every user may; a server that loads says so to each command.
     enableReadyCheck: false,
+  };
+}
+
+/**
+ * Whether to connect anew after an error: a primary that became a replica may keep its connections,
+ * while sentinels, a name or a proxy lead to the new one.
+ */
+function createRoleDoubt(): (error: Error) => boolean {
+  let isQuiet = false;
+  return ({ message }) => {
+    // Redis 6.2 wraps what a script ran into.
+    if (isQuiet || !/\bREADONLY\b/.test(message)) return false;
+    isQuiet = true;
+    systemTimers.after(ROLE_DOUBT_MS, () => {
+      isQuiet = false;
+    });
+    return true;
   };
 }
 

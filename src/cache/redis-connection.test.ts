@@ -1,34 +1,17 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Create } from "typebox/value";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { startProxy } from "../../test/support/faulty-proxy.ts";
 import { freePort } from "../../test/support/free-port.ts";
-import { notingMeter } from "../../test/support/noting-meter.ts";
 import { type RedisSetup, startRedis } from "../../test/support/redis.ts";
+import { connectRedis as connect } from "../../test/support/redis-connect.ts";
 import { makeTlsFiles } from "../../test/support/tls-files.ts";
-import type { Logger } from "../base/logger.ts";
-import { type RedisOptions, redisOptionsSchema } from "./options.ts";
-import { createRedisConnection } from "./redis-connection.ts";
+import type { RedisOptions } from "./options.ts";
 import { redisScript } from "./redis-script.ts";
 
 const echo = redisScript("return ARGV[1]");
 const write = redisScript("return redis.call('SET', KEYS[1], ARGV[1])");
-
-/** A connection, and all that it said and counted. */
-function connect(says: Partial<RedisOptions> & Pick<RedisOptions, "url">) {
-  const { meter, notes } = notingMeter();
-  const lines: string[] = [];
-  const note = (fields: object, message: string): void => {
-    lines.push(`${message} ${Object.values(fields).join(" ")}`);
-  };
-  const logger: Logger = { debug: note, info: note, warn: note, error: note, child: () => logger };
-  const defaults = Create(redisOptionsSchema) as RedisOptions;
-  const connection = createRedisConnection({ options: { ...defaults, ...says }, meter, logger });
-  onTestFinished(() => connection.close());
-  return { connection, notes, lines };
-}
 
 async function connected(setup: RedisSetup = {}, says: Partial<RedisOptions> = {}) {
   const server = await startRedis(setup);
@@ -232,13 +215,14 @@ describe("createRedisConnection()", () => {
     });
     await server.admin.config("SET", "maxmemory", "0");
 
+    await server.admin.config("SET", "replica-serve-stale-data", "no");
     await server.admin.replicaof("127.0.0.1", await freePort());
+    expect(await connection.send([["GETRANGE", "k", 0, 1]])).toEqual({ failure: "loading" });
+    expect(connection.isUp()).toBe(true);
+    await server.admin.config("SET", "replica-serve-stale-data", "yes");
     expect(await connection.run(write, { keys: ["k"], args: ["v"] })).toEqual({
       failure: "readonly",
     });
-    await server.admin.config("SET", "replica-serve-stale-data", "no");
-    expect(await connection.send([["GETRANGE", "k", 0, 1]])).toEqual({ failure: "loading" });
-    expect(connection.isUp()).toBe(true);
   });
 
   it("says that a server still loads", async () => {

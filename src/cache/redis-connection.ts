@@ -93,6 +93,11 @@ class Connection implements RedisConnection {
       commandTimeoutMs,
       failed,
       ready: () => void this.#breaker.probe().then(this.#firstOutcome.resolve),
+      lost: () => {
+        this.#breaker.noteFailure("closed");
+        // Where it led to may be another server than the next.
+        this.#bell.reconnect();
+      },
     });
     this.#bell = createRedisClient({
       ...target,
@@ -100,6 +105,7 @@ class Connection implements RedisConnection {
       commandTimeoutMs: AWAIT_ENTRY_MS + connectTimeoutMs,
       failed,
       ready: () => {},
+      lost: () => {},
     });
     this.#breaker = createBreaker({ data: this.#data, where, logger, meter, timers });
   }
