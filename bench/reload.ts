@@ -82,7 +82,8 @@ async function measure(paths: readonly string[]): Promise<void> {
   const load = startSteadyLoad({
     ...{ port: PORT, path: CHECK, messages, callsPerSecond },
     onAnswer: (answer, ms) => {
-      const { allowed, revision } = fromBinary(CheckResponseSchema, answer ?? new Uint8Array());
+      const bytes = Buffer.isBuffer(answer) ? answer : new Uint8Array();
+      const { allowed, revision } = fromBinary(CheckResponseSchema, bytes);
       if (!allowed) seen.errors += 1;
       seen.latenciesMs.push(ms);
       seen.revision = revision;

@@ -1,13 +1,18 @@
-import type { ClientHttp2Session } from "node:http2";
+import type { ClientHttp2Session, IncomingHttpHeaders } from "node:http2";
 
 const FRAME_PREFIX_BYTES = 5;
 
-/** Calls a method with a framed message; gives the answer's message, `undefined` = it failed. */
+/** Why a call failed: its status and message, or what became of the connection. */
+export interface GrpcFailure {
+  readonly failure: string;
+}
+
+/** Calls a method with a framed message; gives the answer's message, or why there is none. */
 export function grpcCall(
   session: ClientHttp2Session,
   path: string,
   frame: Buffer,
-): Promise<Buffer | undefined> {
+): Promise<Buffer | GrpcFailure> {
   return new Promise((resolve) => {
     const stream = session.request({
       ":method": "POST",
@@ -16,19 +21,22 @@ export function grpcCall(
       te: "trailers",
     });
     const chunks: Buffer[] = [];
-    let status: unknown;
+    let last: IncomingHttpHeaders = {};
+    let error: unknown;
     // Answers without a body carry the status in their only headers.
     stream.on("response", (headers) => {
-      status = headers["grpc-status"];
+      last = headers;
     });
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     stream.on("trailers", (trailers) => {
-      status = trailers["grpc-status"];
+      last = trailers;
     });
-    stream.on("error", () => resolve(undefined));
+    stream.on("error", (reason) => {
+      error = reason;
+    });
     stream.on("close", () => {
-      const answer = Buffer.concat(chunks).subarray(FRAME_PREFIX_BYTES);
-      resolve(status === "0" ? answer : undefined);
+      if (last["grpc-status"] === "0") resolve(Buffer.concat(chunks).subarray(FRAME_PREFIX_BYTES));
+      else resolve({ failure: String(error ?? `${last["grpc-status"]} ${last["grpc-message"]}`) });
     });
     stream.end(frame);
   });

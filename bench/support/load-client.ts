@@ -29,7 +29,7 @@ export async function runVariedLoad(load: VariedLoad): Promise<number> {
         const frame = frames[state.next++ % frames.length] as Buffer;
         const started = performance.now();
         const answer = await grpcCall(session, load.path, frame);
-        if (answer === undefined) state.failed += 1;
+        if (!Buffer.isBuffer(answer)) state.failed += 1;
         load.onAnswer?.(performance.now() - started);
       }
     }),

@@ -1,5 +1,5 @@
 import { type ClientHttp2Session, connect } from "node:http2";
-import { grpcCall } from "./grpc-call.ts";
+import { type GrpcFailure, grpcCall } from "./grpc-call.ts";
 import { grpcFrame } from "./h2load.ts";
 
 /** Calls at a steady rate, whether or not those before are answered. */
@@ -9,8 +9,8 @@ export interface SteadyLoad {
   /** Messages, sent in turn. */
   readonly messages: readonly Uint8Array[];
   readonly callsPerSecond: number;
-  /** Hears of each answer; `undefined` = the call failed. */
-  readonly onAnswer: (answer: Buffer | undefined, ms: number) => void;
+  /** Hears of each call's answer, or failure. */
+  readonly onAnswer: (answer: Buffer | GrpcFailure, ms: number) => void;
 }
 
 /** A load that goes on until it is stopped. */
