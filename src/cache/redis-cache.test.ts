@@ -4,6 +4,7 @@ import { type Sidecar, type SidecarSetup, sharedTier } from "../../test/support/
 import type { PermissionSet } from "../decision/permission-set.ts";
 import { describeSetCache } from "./cache.contract.ts";
 import type { RedisConnection } from "./redis-connection.ts";
+import { decodeSet, encodeSet, type StoredSet } from "./set-codec.ts";
 
 const user1 = { application: "platform", subjectId: "user-1" };
 
@@ -243,6 +244,30 @@ describe("createRedisCache()", () => {
       await put();
       await advance(1_000);
       expect(await brief.cache.look(user1)).toBe("aged");
+    });
+
+    it("does not store a set for longer where the server's clock was set back since", async () => {
+      const { put, stepServer, notes } = await oneSidecar();
+      await stepServer(-60_000);
+      await put();
+      expect(outcomes({ notes })).toEqual(["clock-skew"]);
+    });
+
+    it("does not serve a set that was known in the future, but for a cluster's clocks", async () => {
+      const { cache, put, server, nameOf, seal } = await oneSidecar();
+      await put();
+      const place = { name: nameOf(), key: user1, seal, bytesMax: 10_000 };
+      const { set, knownAtRedisMs } = decodeSet(
+        (await server.admin.getBuffer(nameOf()))!,
+        place,
+      ) as StoredSet;
+      const lookAhead = async (ms: number) => {
+        const ahead = encodeSet({ set, knownAtRedisMs: knownAtRedisMs + ms }, place)!;
+        await server.admin.set(nameOf(), ahead);
+        return cache.look(user1);
+      };
+      expect(await lookAhead(1_000)).toMatchObject({ set });
+      expect(await lookAhead(1_001)).toBe("clock-skew");
     });
 
     it("begins anew where the server's clock was set back", async () => {
