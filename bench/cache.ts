@@ -8,6 +8,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Redis } from "ioredis";
 import { CheckRequestSchema } from "../src/grpc/gen/postern/v1/decision_pb.js";
+import { freePort } from "../test/support/free-port.ts";
 import {
   type BenchSidecar,
   type CacheWorld,
@@ -21,8 +22,8 @@ import { measureMemoryTier } from "./support/memory-tier.ts";
 import { startPostern } from "./support/postern.ts";
 import { moveToLoadCore } from "./support/processes.ts";
 import { type BenchRedis, startBenchRedis } from "./support/redis.ts";
+import { createStops } from "./support/stops.ts";
 
-const REDIS_PORT = 19_794;
 const SUBJECTS = 20_000;
 const WARM = 2_000;
 const CHANGED = 100;
@@ -31,21 +32,20 @@ const ZIPF_DRAWS = 60_000;
 const FILLS = "postern_permission_set_fills_total";
 const REDIS_HITS = "postern_redis_hits_total";
 const CHECK = "/postern.v1.DecisionService/Check";
-const CHECK_PORT = 19_791;
 const CHECK_SUBJECTS = 1_000;
 const CHECKS_EACH = 6_000;
 
 const rounds = Number(process.argv[2] ?? 15);
-const stops: (() => Promise<void>)[] = [];
+const stops = createStops();
 try {
   moveToLoadCore();
   await main();
 } finally {
-  for (const stop of stops.reverse()) await stop();
+  await stops.all();
 }
 
 async function main(): Promise<void> {
-  const redis = await startBenchRedis(REDIS_PORT);
+  const redis = await startBenchRedis();
   stops.push(redis.stop);
   const world = await makeCacheWorld(SUBJECTS, redis.url);
   stops.push(() => world.close());
@@ -201,13 +201,14 @@ function zipf(size: number): () => number {
 }
 
 async function measureStoppedRedis(redis: BenchRedis): Promise<void> {
+  const port = await freePort();
   const postern = await startPostern({
-    ...{ port: CHECK_PORT, redis: redis.url },
+    ...{ port, redis: redis.url },
     directory: checkFile(),
   });
   stops.push(postern.stop);
   const messages = Array.from({ length: CHECK_SUBJECTS }, (_, index) => checkRequest(index));
-  const load = { port: CHECK_PORT, path: CHECK, messages };
+  const load = { port, path: CHECK, messages };
   for (let warm = 0; warm < 5; warm += 1) await runVariedLoad({ ...load, requests: CHECKS_EACH });
   const ratios: number[] = [];
   let failed = 0;

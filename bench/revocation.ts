@@ -17,6 +17,7 @@ import { silentLogger } from "../src/base/logger.ts";
 import { silentMeter } from "../src/base/meter.ts";
 import { loadConfig } from "../src/config/load-config.ts";
 import type { Directory } from "../src/directory/directory.ts";
+import { freePort } from "../test/support/free-port.ts";
 import { startPostgres } from "../test/support/postgres.ts";
 import { type AskedSidecar, askSidecar } from "./support/asked-sidecar.ts";
 import {
@@ -29,10 +30,11 @@ import { percentile, printTable } from "./support/figures.ts";
 import { startPostern } from "./support/postern.ts";
 import { requireTool } from "./support/processes.ts";
 import { startBenchRedis } from "./support/redis.ts";
+import { createStops } from "./support/stops.ts";
 
-const PORTS = [19_691, 19_692, 19_693];
-const REDIS_PORT = 19_694;
-const DIAGNOSTICS_PORTS = [19_695, 19_696, 19_697];
+/** Free ones: another benchmark may be running. */
+const PORTS = [await freePort(), await freePort(), await freePort()];
+const DIAGNOSTICS_PORTS = [await freePort(), await freePort(), await freePort()];
 const CHECKS_PER_SECOND = 2_000;
 const PERMISSION = "compliance:report";
 /** Subjects that are given the permission at once, and lose it one by one. */
@@ -44,20 +46,20 @@ const GIVE_UP_MS = 60_000;
 const trials = Number(process.argv[2] ?? 10_000);
 /** Changes that Redis did not take in time: sidecars find them at their next look. */
 let unannounced = 0;
-const stops: (() => Promise<void>)[] = [];
+const stops = createStops();
 const folder = mkdtempSync(join(tmpdir(), "postern-bench-revocation-"));
+stops.push(() => rmSync(folder, { recursive: true }));
 try {
   requireTool("h2load", "apt-get install nghttp2-client");
   await main();
 } finally {
-  for (const stop of stops.reverse()) await stop();
-  rmSync(folder, { recursive: true });
+  await stops.all();
 }
 
 async function main(): Promise<void> {
   const postgres = await startPostgres();
   stops.push(() => postgres.dispose());
-  const redis = await startBenchRedis(REDIS_PORT, true);
+  const redis = await startBenchRedis(true);
   stops.push(redis.stop);
   const database = await postgres.createDatabase();
   const shared = { database, redis: redis.url, onAnyCore: true };
@@ -74,7 +76,7 @@ async function main(): Promise<void> {
   stops.push(() => directory.close());
   const failures = new Map<string, number>();
   const sidecars = PORTS.map((port) => askSidecar(port, failures));
-  stops.push(async () => {
+  stops.push(() => {
     for (const sidecar of sidecars) sidecar.close();
   });
   await measure({ directory, sidecars, seen: { ...nothingSeen(), failures } });

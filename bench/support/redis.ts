@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../../test/support/free-port.ts";
 import { type BenchServer, requireTool, startServer } from "./processes.ts";
 
 /** A Redis of the benchmark's own. */
@@ -9,8 +10,9 @@ export interface BenchRedis extends BenchServer {
 }
 
 /** Starts an empty `redis-server` that keeps nothing. */
-export async function startBenchRedis(port: number, onAnyCore = false): Promise<BenchRedis> {
+export async function startBenchRedis(onAnyCore = false): Promise<BenchRedis> {
   requireTool("redis-server", "apt-get install redis-server");
+  const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), "postern-bench-redis-"));
   const server = await startServer({
     name: "redis",
