@@ -155,8 +155,15 @@ function ready(server: ChildProcess): Promise<void> {
   });
 }
 
-/** The server and the processes that it has made. */
+/** The server and the processes that it has made; one of those may end by itself meanwhile. */
 async function signalAll(pid: number, signal: NodeJS.Signals): Promise<void> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
-  for (const child of [pid, ...children.trim().split(" ").map(Number)]) process.kill(child, signal);
+  process.kill(pid, signal);
+  for (const child of children.match(/\d+/g)?.map(Number) ?? []) {
+    try {
+      process.kill(child, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
 }
