@@ -148,7 +148,8 @@ class Formatter {
     this.#reordered = true;
     const start = this.#at + 1;
     const close = start > this.#lastBracket ? -1 : this.#format.indexOf("]", start);
-    if (close < 0) {
+    // Go's fmt looks for no bracket in less than three bytes: of "[]" at the end, "]" is the verb.
+    if (close < 0 || (close === start && start === this.#format.length - 1)) {
       this.#isGoodIndex = false;
       this.#at = start;
       return;
