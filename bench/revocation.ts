@@ -10,6 +10,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { openAnnouncingDirectory } from "../src/announcing-directory.ts";
 import { systemClock } from "../src/base/clock.ts";
 import { silentHealth } from "../src/base/health.ts";
@@ -42,6 +43,9 @@ const ROUND = 100;
 const BOUND_MS = 1_000;
 /** A sidecar that still allows then is broken, and the run with it. */
 const GIVE_UP_MS = 60_000;
+const SHARES = [0.5, 0.99, 0.999, 1];
+/** Between timers that tell how busy this process and its machine are. */
+const TURN_MS = 1;
 
 const trials = Number(process.argv[2] ?? 10_000);
 /** Changes that Redis did not take in time: sidecars find them at their next look. */
@@ -122,6 +126,8 @@ async function measure(parts: Trials): Promise<void> {
   await warmUpChecks(PORTS);
   const beside = startChecksBeside({ ports: PORTS, callsPerSecond: CHECKS_PER_SECOND, folder });
   const decidedBefore = await decisions();
+  const turns = monitorEventLoopDelay({ resolution: TURN_MS });
+  turns.enable();
   const startMs = performance.now();
   /** By subject, when its revocation was acknowledged. By turns, so that few have to be waited for. */
   const revoked = [new Map<string, number>(), new Map<string, number>()] as const;
@@ -138,7 +144,9 @@ async function measure(parts: Trials): Promise<void> {
   for (const subjects of revoked) await confirm(subjects, parts);
   const elapsedMs = performance.now() - startMs;
   const checks = (await decisions()) - decidedBefore;
-  print(parts.seen, { ...(await beside.stop()), checks, elapsedMs });
+  turns.disable();
+  const lateMs = SHARES.map((share) => turns.percentile(100 * share) / 1e6 - TURN_MS);
+  print(parts.seen, { ...(await beside.stop()), checks, elapsedMs, lateMs });
 }
 
 /** Gives when it was acknowledged. */
@@ -199,14 +207,17 @@ interface Beside extends ChecksSeen {
   /** All that the sidecars have decided, those of the trials included. */
   readonly checks: number;
   readonly elapsedMs: number;
+  /** By how much timers of this process were late, at each of the shares. */
+  readonly lateMs: readonly number[];
 }
 
-function print(seen: Seen, { latenciesMs, failures, denied, checks, elapsedMs }: Beside): void {
+function print(seen: Seen, beside: Beside): void {
+  const { latenciesMs, failures, denied, checks, elapsedMs, lateMs } = beside;
   const perSecond = checks / (elapsedMs / 1_000);
   const over = (ms: number): string => `${seen.denyMs.filter((one) => one > ms).length}`;
   const ms = (value: number): string => `${value.toFixed(1)} ms`;
   const cells = (times: readonly number[]): string[] =>
-    [0.5, 0.99, 0.999, 1].map((share) => ms(percentile(times, share)));
+    SHARES.map((share) => ms(percentile(times, share)));
   const say = (line: string): unknown => process.stdout.write(`${line}\n`);
   say(`\n${trials} revocations at ${PORTS.length} sidecars in ${(elapsedMs / 1_000).toFixed(0)} s`);
   printTable([
@@ -217,6 +228,7 @@ function print(seen: Seen, { latenciesMs, failures, denied, checks, elapsedMs }:
     ],
     ["the write, announced", ...cells(seen.writeMs)],
     ["a check beside them", ...cells(latenciesMs)],
+    ["a timer here, late by", ...lateMs.map(ms)],
   ]);
   say(`goal: p99 ≤ 50 ms, max ≤ 1 s, no wrong allow`);
   say(`denials confirmed after the bound: ${seen.confirmed} of ${trials * PORTS.length}`);
