@@ -12,10 +12,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { openAnnouncingDirectory } from "../src/announcing-directory.ts";
-import { systemClock } from "../src/base/clock.ts";
-import { silentHealth } from "../src/base/health.ts";
-import { silentLogger } from "../src/base/logger.ts";
-import { silentMeter } from "../src/base/meter.ts";
 import { loadConfig } from "../src/config/load-config.ts";
 import type { Directory } from "../src/directory/directory.ts";
 import { freePort } from "../test/support/free-port.ts";
@@ -91,10 +87,6 @@ function openWriter(file: string): Promise<Directory> {
   const { config } = loadConfig({ file, env: {} });
   return openAnnouncingDirectory({
     config,
-    clock: systemClock,
-    logger: silentLogger,
-    meter: silentMeter,
-    health: silentHealth,
     unannounced: () => {
       unannounced += 1;
     },

@@ -1,8 +1,5 @@
 /** The process: arguments and signals in, exit status out. Everything else is in the commands. */
 import { systemClock } from "./base/clock.ts";
-import { silentHealth } from "./base/health.ts";
-import { silentLogger } from "./base/logger.ts";
-import { silentMeter } from "./base/meter.ts";
 import { runCli } from "./cli/cli.ts";
 import type { Config } from "./config/config.ts";
 import type { LoadedConfig } from "./config/load-config.ts";
@@ -104,10 +101,6 @@ async function openForCommand(config: Config): Promise<Directory> {
   const when = `Sidecars find the change within ${pollIntervalMs} ms by themselves.`;
   return openAnnouncingDirectory({
     config,
-    clock: systemClock,
-    logger: silentLogger,
-    meter: silentMeter,
-    health: silentHealth,
     unannounced: (why) => process.stderr.write(`Not announced: ${why} ${when}\n`),
   });
 }

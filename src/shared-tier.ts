@@ -15,7 +15,7 @@ export interface SharedTierDeps extends SharedChangesDeps {
 
 /** The tier in Redis, which misses everything until it is known of which directory it has sets. */
 export interface SharedTier {
-  readonly cache: RedisCache;
+  readonly cache: Omit<RedisCache, "get">;
   readonly announcements: Pick<RedisAnnouncements, "known" | "catchUp" | "renew">;
   /**
    * Resolves when it is in use, or can't be for now, which is logged and tried on. Throws an `Error`
@@ -59,7 +59,6 @@ export function createSharedTier(deps: SharedTierDeps): SharedTier {
 
   return {
     cache: {
-      get: async (key) => (await cache?.get(key)) ?? "absent",
       find: async (key) => (await cache?.find(key)) ?? "absent",
       look: async (key) => (await cache?.look(key)) ?? "untrusted",
       put: async (set, readAtMonotonicMs) => (await cache?.put(set, readAtMonotonicMs)) ?? set,

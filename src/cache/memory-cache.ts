@@ -7,7 +7,7 @@ import type { LastKnownSets, MissReason, SetCache, SetChange, SetKey, SetLookup 
 import { encodeKey } from "./key.ts";
 import type { CacheOptions } from "./options.ts";
 import { approximateSetBytes } from "./set-size.ts";
-import { spreadTtlMs, ttlMaxMs } from "./time-to-live.ts";
+import { isExpired, spreadTtlMs, ttlMaxMs } from "./time-to-live.ts";
 
 /** The memory tier: everything is answered at once. */
 export interface MemoryCache extends SetCache, LastKnownSets {
@@ -155,10 +155,6 @@ function whyNot(
   const nowMs = clock.monotonicMs();
   if (nowMs >= found.agedAtMonotonicMs && nowMs >= renew(found, announcedUpToMs())) return "aged";
   return isExpired(found.set, clock) ? "expired" : undefined;
-}
-
-function isExpired({ validUntilMs }: PermissionSet, clock: Clock): boolean {
-  return validUntilMs !== undefined && clock.wallMs() >= validUntilMs;
 }
 
 /** Lets a set live on from where it was last known to be true; gives when it is aged then. */

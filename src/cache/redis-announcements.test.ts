@@ -184,6 +184,10 @@ describe("createRedisAnnouncements()", () => {
         "a head that nobody sealed",
         ({ server, one }) => server.admin.hset(one.keys.head, "generation", "99"),
       ],
+      [
+        "a purge that nobody sealed",
+        ({ server, one }) => server.admin.hset(one.keys.head, "purge", "purge"),
+      ],
       ["half a head", ({ server, one }) => server.admin.hdel(one.keys.head, "seal")],
     ])("begins in place of %s", async (_, damage) => {
       const tier = await twoSidecars();

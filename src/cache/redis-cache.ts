@@ -10,7 +10,7 @@ import type { RedisKeys } from "./redis-keys.ts";
 import { redisScript } from "./redis-script.ts";
 import type { Seal } from "./seal.ts";
 import { type BrokenSet, decodeSet, encodeSet, type SetPlace, setLayout } from "./set-codec.ts";
-import { spreadTtlMs, ttlMaxMs } from "./time-to-live.ts";
+import { isExpired, spreadTtlMs, ttlMaxMs } from "./time-to-live.ts";
 
 /** Why Redis has no set that may be used. Each is a miss, and none is "no permissions". */
 export type RedisMiss =
@@ -215,8 +215,7 @@ class SharedCache implements RedisCache {
     const ageMs = nowRedisMs - knownAtRedisMs;
     if (ageMs < -CLOCK_SKEW_MS) return "clock-skew";
     if (ageMs >= ttlMaxMs(set, this.#deps.options)) return "aged";
-    const { validUntilMs } = set;
-    if (validUntilMs !== undefined && clock.wallMs() >= validUntilMs) return "expired";
+    if (isExpired(set, clock)) return "expired";
     // No change up to then touches it, so a read then would have given the same.
     const generation = Math.max(set.generation, known.generation);
     return { set: { ...set, generation }, ageMs };

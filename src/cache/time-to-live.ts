@@ -1,3 +1,4 @@
+import type { Clock } from "../base/clock.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import type { CacheOptions } from "./options.ts";
 
@@ -17,4 +18,9 @@ export function ttlMaxMs(
  */
 export function spreadTtlMs(ttlMs: number, random: () => number): number {
   return ttlMs * (1 - SPREAD * random());
+}
+
+/** Whether the earliest expiry inside the set has passed, by the wall clock. */
+export function isExpired({ validUntilMs }: PermissionSet, clock: Pick<Clock, "wallMs">): boolean {
+  return validUntilMs !== undefined && clock.wallMs() >= validUntilMs;
 }

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openAnnouncingDirectory } from "../../src/announcing-directory.ts";
 import { systemClock } from "../../src/base/clock.ts";
-import { silentHealth } from "../../src/base/health.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import { silentMeter } from "../../src/base/meter.ts";
 import type { SetChange } from "../../src/cache/cache.ts";
@@ -17,7 +16,6 @@ const parts = {
   clock: systemClock,
   logger: silentLogger,
   meter: silentMeter,
-  health: silentHealth,
 };
 
 async function openWith(redisUrl: string) {
@@ -29,7 +27,7 @@ async function openWith(redisUrl: string) {
   const { config } = loadConfig({ file: undefined, env });
   const unannounced: string[] = [];
   const directory = await openAnnouncingDirectory({
-    ...{ ...parts, config },
+    config,
     unannounced: (why) => unannounced.push(why),
   });
   onTestFinished(() => directory.close());

@@ -3,10 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { openAnnouncingDirectory } from "../../src/announcing-directory.ts";
-import { systemClock } from "../../src/base/clock.ts";
-import { silentHealth } from "../../src/base/health.ts";
-import { silentLogger } from "../../src/base/logger.ts";
-import { silentMeter } from "../../src/base/meter.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import { type FaultyProxy, startProxy } from "./faulty-proxy.ts";
 import { freePort } from "./free-port.ts";
@@ -146,11 +142,7 @@ export const SILENCE = ["timeout", "closed", "breaker-open"] as const;
 
 async function apply(text: string, env: Readonly<Record<string, string>>): Promise<void> {
   const { config } = loadConfig({ file: undefined, env });
-  const directory = await openAnnouncingDirectory({
-    ...{ config, clock: systemClock, logger: silentLogger, meter: silentMeter },
-    health: silentHealth,
-    unannounced: () => {},
-  });
+  const directory = await openAnnouncingDirectory({ config, unannounced: () => {} });
   try {
     await directory.apply({ name: "change.yaml", text }, { dryRun: false });
   } finally {
