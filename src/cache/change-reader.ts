@@ -13,7 +13,7 @@ import type { RedisTime } from "./redis-time.ts";
 /** What a reader is made of. */
 export interface ChangeReaderDeps {
   readonly channel: ChangeChannel;
-  readonly connection: Pick<RedisConnection, "epoch" | "isUp">;
+  readonly connection: Pick<RedisConnection, "epoch">;
   readonly source: Pick<ChangeSource, "generation">;
   readonly listener: (change: SetChange) => void;
   readonly time: RedisTime;
@@ -74,7 +74,6 @@ export class ChangeReader {
     const caughtUp = this.#caughtUp;
     return (
       caughtUp !== undefined &&
-      connection.isUp() &&
       caughtUp.epoch === connection.epoch() &&
       clock.monotonicMs() - caughtUp.atMs < trustedMs
     );
@@ -163,8 +162,8 @@ export class ChangeReader {
     for (const published of entries) {
       if (published === undefined) break;
       const { change, after } = published;
-      if (change.generation <= index.upTo) index.note(change);
-      else if (index.take(change, after)) this.#tell(change);
+      if (change.generation <= index.upTo) continue;
+      if (index.take(change, after)) this.#tell(change);
       else this.#tellGap(change.generation);
     }
     if (index.upTo >= head.generation) return true;

@@ -90,14 +90,15 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ttl = tonumber(ARGV[4])
 local left = tonumber(ARGV[3]) + ttl - now
-if left < 1 then return 'late' end
 if left > ttl + ${CLOCK_SKEW_MS} then return 'clock-skew' end
+local life = math.floor(math.min(left, ttl))
+if life < 1 then return 'late' end
 local generation = tonumber(ARGV[2])
 local floor = tonumber(redis.call('GET', KEYS[2]) or '')
 if floor and floor > generation then return 'outdated' end
 local stored = tonumber(redis.call('GETRANGE', KEYS[1], ${FIRST_DIGIT}, ${LAST_DIGIT}))
 if stored and stored > generation then return 'older' end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', math.floor(math.min(left, ttl)))
+redis.call('SET', KEYS[1], ARGV[1], 'PX', life)
 return 'stored'
 `);
 
@@ -236,7 +237,6 @@ class SharedCache implements RedisCache {
       // From the beginning of the read on, as the time to live counts.
       leftMs + sinceMs,
     );
-    if (ttlMs < sinceMs || ttlMs < 1) return "late";
     const place = this.#place(known.incarnation, { application: set.application, subjectId });
     const bytes = encodeSet({ set, knownAtRedisMs }, place);
     if (bytes === undefined) return "too-large";

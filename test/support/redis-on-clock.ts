@@ -71,8 +71,8 @@ function onTestTime({ source }: RedisScript): RedisScript {
     source
       .replace("redis.call('TIME')", `redis.call('HMGET', '${TIME}', 'seconds', 'micros')`)
       .replace(
-        /redis\.call\('SET', KEYS\[1\], ARGV\[1\], 'PX', (math.*\))\)\n/,
-        `redis.call('HSET', '${EXPIRY}', KEYS[1], now + $1)\n` +
+        /redis\.call\('SET', KEYS\[1\], ARGV\[1\], 'PX', life\)\n/,
+        `redis.call('HSET', '${EXPIRY}', KEYS[1], now + life)\n` +
           `redis.call('SET', KEYS[1], ARGV[1], 'PX', ${FAR_MS})\n`,
       ),
   );

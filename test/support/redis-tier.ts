@@ -1,7 +1,7 @@
 import { Create } from "typebox/value";
 import { onTestFinished } from "vitest";
 import { silentLogger } from "../../src/base/logger.ts";
-import type { SetChange } from "../../src/cache/cache.ts";
+import type { SetChange, SetKey } from "../../src/cache/cache.ts";
 import { type RedisOptions, redisOptionsSchema } from "../../src/cache/options.ts";
 import {
   createRedisAnnouncements,
@@ -11,6 +11,8 @@ import { createRedisCache, type RedisCache } from "../../src/cache/redis-cache.t
 import { createRedisConnection, type RedisConnection } from "../../src/cache/redis-connection.ts";
 import { createRedisKeys, type RedisKeys } from "../../src/cache/redis-keys.ts";
 import { createSeal, type Seal } from "../../src/cache/seal.ts";
+import type { PermissionSet } from "../../src/decision/permission-set.ts";
+import { cacheableSet } from "./cacheable-set.ts";
 import { type FakeChangeSource, fakeChangeSource } from "./change-source.ts";
 import { type ManualClock, manualClock } from "./manual-clock.ts";
 import { notingMeter } from "./noting-meter.ts";
@@ -104,4 +106,41 @@ export async function sharedTier(given: { clock?: ManualClock } = {}): Promise<S
     stepServer: (ms) => onClock!.stepServer(ms),
     sidecar,
   };
+}
+
+/** A server with one sidecar. */
+export async function oneSidecar(says: SidecarSetup = {}) {
+  const tier = await sharedTier();
+  const sidecar = await tier.sidecar(says);
+  /** The key in Redis. */
+  const nameOf = (key: SetKey): string =>
+    sidecar.keys.set(sidecar.announcements.known()!.incarnation, key);
+  /** Stores what was read just now. */
+  const put = (set: PermissionSet = cacheableSet()) =>
+    sidecar.cache.put(set, tier.clock.monotonicMs());
+  return { ...tier, ...sidecar, nameOf, put };
+}
+
+/** What became of the sets that the sidecar was to store, in order. */
+export function putOutcomes({ notes }: Pick<Sidecar, "notes">): string[] {
+  return notes.flatMap((note) => /^postern_redis_puts_total (.*) 1$/.exec(note)?.[1] ?? []);
+}
+
+/** A server with two sidecars. */
+export async function twoSidecars() {
+  const tier = await sharedTier();
+  const [one, other] = [await tier.sidecar(), await tier.sidecar()];
+  /** Commits and announces, by `one`. */
+  const change = async (says: Partial<SetChange>): Promise<SetChange> => {
+    const committed = tier.source.commit(says);
+    await one.announcements.announce(committed);
+    return committed;
+  };
+  return { ...tier, one, other, change };
+}
+
+/** What the stream has: `generation after subjects`. */
+export async function published({ server }: SharedTier, { keys }: Sidecar): Promise<string[]> {
+  const entries = await server.admin.xrange(keys.stream, "-", "+");
+  return entries.map(([id, [, after, , subjects]]) => `${id} ${after} ${subjects}`);
 }
