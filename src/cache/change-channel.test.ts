@@ -28,7 +28,10 @@ describe("ChangeChannel", () => {
     const { began, head, read } = await oneChange();
     expect(head).toEqual({ ...began, generation: 1 });
     expect(await read()).toEqual({
-      ...{ head, found: began.incarnation },
+      ...{
+        head,
+        found: { incarnation: Buffer.from(began.incarnation), generation: Buffer.from("1") },
+      },
       entries: [{ change: { generation: 1, subjects: ["user-1"] }, after: 0 }],
     });
   });
@@ -70,20 +73,22 @@ describe("ChangeChannel", () => {
 
   it("begins anew in place of what was found, without what was published", async () => {
     const { channel, head, read, ids } = await oneChange();
-    expect(await channel.renew(head.incarnation, { generation: 1, isPurge: true })).toBe(true);
+    expect(await channel.renew(head, { generation: 1, isPurge: true })).toBe("renewed");
     const renewed = await read();
     expect(renewed).toMatchObject({ head: { generation: 1, all: 1, isPurge: true }, entries: [] });
-    expect(renewed.found).not.toBe(head.incarnation);
+    expect(renewed.head).not.toMatchObject({ incarnation: head.incarnation });
     expect(await ids()).toEqual([]);
   });
 
-  it.each(["fedcba9876543210", ""])(
-    "leaves what others have begun since: found %o",
-    async (found) => {
-      const { channel, head, read, ids } = await oneChange();
-      expect(await channel.renew(found, { generation: 9, isPurge: true })).toBe(true);
-      expect((await read()).head).toEqual(head);
-      expect(await ids()).toEqual(["1-0"]);
-    },
-  );
+  it.each<[string, Partial<ChangeHead>]>([
+    ["another has begun", { incarnation: "fedcba9876543210" }],
+    ["something was published", { generation: 0 }],
+  ])("does not begin anew where %s since", async (_, seen) => {
+    const { channel, head, read, ids } = await oneChange();
+    const begin = { generation: 9, isPurge: true };
+    expect(await channel.renew({ ...head, ...seen }, begin)).toBe("moved");
+    expect(await channel.renew({ incarnation: "", generation: "" }, begin)).toBe("moved");
+    expect((await read()).head).toEqual(head);
+    expect(await ids()).toEqual(["1-0"]);
+  });
 });

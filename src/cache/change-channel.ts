@@ -18,12 +18,17 @@ import type { RedisAnswer } from "./redis-failure.ts";
 import type { RedisKeys } from "./redis-keys.ts";
 import type { RedisTime } from "./redis-time.ts";
 
+/** A head as it stands there, whether or not it can be believed; both are empty without one. */
+export interface FoundHead {
+  readonly incarnation: Buffer | string;
+  readonly generation: Buffer | string | number;
+}
+
 /** What was read at once: the head, and entries of the stream; `undefined` where damaged. */
 export interface ChangePage {
   /** `"none"`: there is none, or none that can be believed. */
   readonly head: ChangeHead | "none";
-  /** The incarnation as it stands there, whether or not it can be believed; empty without one. */
-  readonly found: string;
+  readonly found: FoundHead;
   readonly entries: readonly (PublishedChange | undefined)[];
 }
 
@@ -72,7 +77,8 @@ export class ChangeChannel {
     });
     if (answer.failure === "wrong-type") {
       // Somebody else's head or stream stands there; it will be replaced.
-      return { value: { head: "none", found: "", entries: [] } };
+      const found = { incarnation: "", generation: "" };
+      return { value: { head: "none", found, entries: [] } };
     }
     if (answer.failure !== undefined) return answer;
     const [seconds, micros, ...rest] = answer.value as unknown[];
@@ -83,7 +89,7 @@ export class ChangeChannel {
     return {
       value: {
         head,
-        found: String(rest[0]),
+        found: { incarnation: rest[0] as Buffer, generation: rest[1] as Buffer },
         entries: entries.map((entry) =>
           head === "none" ? undefined : codec.readEntry(head.incarnation, entry),
         ),
@@ -91,17 +97,24 @@ export class ChangeChannel {
     };
   }
 
-  /** Begins a new incarnation in place of the one that was found; `false` where Redis fails. */
-  async renew(found: string, begin: { generation: number; isPurge: boolean }): Promise<boolean> {
+  /** Begins a new incarnation in place of the head that was found, if it still stands there. */
+  async renew(
+    found: FoundHead,
+    begin: { generation: number; isPurge: boolean },
+  ): Promise<"renewed" | "moved" | "failed"> {
     const { connection, codec } = this.#deps;
     const { generation, isPurge } = begin;
     const incarnation = randomBytes(8).toString("hex");
     const seal = codec.sealHead({ incarnation, generation, all: generation, isPurge });
     const answer = await connection.run(renewScript, {
       keys: this.#headAndStream,
-      args: [found, incarnation, generation, purgeText(isPurge), seal],
+      args: [
+        ...[found.incarnation, found.generation],
+        ...[incarnation, generation, purgeText(isPurge), seal],
+      ],
     });
-    return answer.failure === undefined;
+    if (answer.failure !== undefined) return "failed";
+    return String(answer.value) === "renewed" ? "renewed" : "moved";
   }
 
   /**

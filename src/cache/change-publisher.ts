@@ -91,7 +91,8 @@ export class ChangePublisher {
       this.#outcomes.add(1, { outcome: typeof outcome === "string" ? outcome : "published" });
       if (outcome === "failed") return false;
       if (outcome === "damaged") {
-        return channel.renew(head.incarnation, { generation: head.generation, isPurge: false });
+        const { generation } = head;
+        return (await channel.renew(head, { generation, isPurge: false })) !== "failed";
       }
       if (outcome === "moved") return true;
       head = outcome;

@@ -3,7 +3,12 @@ import type { Logger } from "../base/logger.ts";
 import type { Meter } from "../base/meter.ts";
 import type { ChangeHead } from "./announcement-codec.ts";
 import type { SetChange } from "./cache.ts";
-import { type ChangeChannel, type ChangePage, PAGE_ENTRIES } from "./change-channel.ts";
+import {
+  type ChangeChannel,
+  type ChangePage,
+  type FoundHead,
+  PAGE_ENTRIES,
+} from "./change-channel.ts";
 import { ChangeIndex } from "./change-index.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import type { ChangeSource, KnownChanges } from "./redis-announcements.ts";
@@ -39,6 +44,8 @@ export class ChangeReader {
   #index: ChangeIndex | undefined;
   #caughtUp: { readonly epoch: number; readonly atMs: number } | undefined;
   #setBacks = 0;
+  /** Its sets would outlive their time, since the server's clock was set back. */
+  #endedIncarnation: string | undefined;
   /** What is in Redis is of another past of the directory. */
   #mustBegin = false;
 
@@ -105,28 +112,32 @@ export class ChangeReader {
       const answer = await channel.read(this.#index?.upTo);
       if (answer.failure !== undefined) return false;
       const page = answer.value;
-      if (this.#mustBegin || page.head === "none" || this.#isClockSetBack(page.head)) {
+      if (this.#mustBegin || page.head === "none") {
         if (!(await this.#begin(page.found))) return false;
-      } else {
-        this.#adopt(page.head);
-        if (this.#takePage(page.head, page.entries)) {
-          this.#caughtUp = began;
-          return true;
-        }
+        continue;
       }
+      this.#noteSetBack(page.head);
+      this.#adopt(page.head);
+      if (!this.#takePage(page.head, page.entries)) continue;
+      if (page.head.incarnation !== this.#endedIncarnation) {
+        this.#caughtUp = began;
+        return true;
+      }
+      if (!(await this.#begin(page.found))) return false;
     }
     return false;
   }
 
-  /** Sets would outlive their time then, unless somebody has begun a new incarnation already. */
-  #isClockSetBack({ incarnation }: ChangeHead): boolean {
+  /** Somebody may have begun a new incarnation since the clock was set back: it needs no other. */
+  #noteSetBack({ incarnation }: ChangeHead): void {
     const setBacks = this.#deps.time.setBacks();
-    if (setBacks === this.#setBacks) return false;
+    if (setBacks === this.#setBacks) return;
     this.#setBacks = setBacks;
-    return this.#head?.incarnation === incarnation;
+    if (this.#head?.incarnation === incarnation) this.#endedIncarnation = incarnation;
   }
 
-  async #begin(found: string): Promise<boolean> {
+  /** `false` where the directory or Redis fails. */
+  async #begin(found: FoundHead): Promise<boolean> {
     const { channel, source, logger } = this.#deps;
     let generation: number;
     try {
@@ -137,9 +148,9 @@ export class ChangeReader {
       return false;
     }
     const isPurge = this.#mustBegin;
-    if (!(await channel.renew(found, { generation, isPurge }))) return false;
-    if (isPurge) this.#mustBegin = false;
-    return true;
+    const outcome = await channel.renew(found, { generation, isPurge });
+    if (isPurge && outcome === "renewed") this.#mustBegin = false;
+    return outcome !== "failed";
   }
 
   #adopt(head: ChangeHead): void {

@@ -14,17 +14,20 @@ return {time[1], time[2], head[1] or '', head[2] or '', head[3] or '', head[4] o
   head[5] or '', entries}
 `);
 
-/** Begins a new incarnation, unless another has begun since the one that was seen. */
+/**
+ * Begins a new incarnation, unless another has begun, or something was published, since the head that
+ * was seen.
+ */
 export const renewScript = redisScript(`
-local current = ''
+local current = {}
 local stream = redis.call('TYPE', KEYS[2]).ok
 if redis.call('TYPE', KEYS[1]).ok == 'hash' and (stream == 'stream' or stream == 'none') then
-  current = redis.call('HGET', KEYS[1], 'incarnation') or ''
+  current = redis.call('HMGET', KEYS[1], 'incarnation', 'generation')
 end
-if current ~= ARGV[1] then return 'other' end
+if (current[1] or '') ~= ARGV[1] or (current[2] or '') ~= ARGV[2] then return 'moved' end
 redis.call('DEL', KEYS[1], KEYS[2])
-redis.call('HSET', KEYS[1], 'incarnation', ARGV[2], 'generation', ARGV[3], 'all', ARGV[3],
-  'purge', ARGV[4], 'seal', ARGV[5])
+redis.call('HSET', KEYS[1], 'incarnation', ARGV[3], 'generation', ARGV[4], 'all', ARGV[4],
+  'purge', ARGV[5], 'seal', ARGV[6])
 return 'renewed'
 `);
 

@@ -113,15 +113,21 @@ export function createRedisAnnouncements(deps: RedisAnnouncementsDeps): RedisAnn
       listenForChanges({ connection, stream, reader, pauses }).catch(ended);
     },
     async renew() {
-      if (!(await reader.catchUp())) return false;
-      const { incarnation, generation } = reader.head!;
-      const isRenewed = await channel.renew(incarnation, { generation, isPurge: true });
-      return isRenewed && (await reader.catchUp());
+      for (let round = 0; round < RENEW_ROUNDS_MAX; round += 1) {
+        if (!(await reader.catchUp())) return false;
+        const head = reader.head!;
+        const outcome = await channel.renew(head, { generation: head.generation, isPurge: true });
+        if (outcome === "failed") return false;
+        if (outcome === "renewed") return reader.catchUp();
+      }
+      return false;
     },
     close: pauses.end,
   };
 }
 
+/** Each finds that somebody has published something meanwhile. */
+const RENEW_ROUNDS_MAX = 50;
 const HEARTBEAT_MS = 1_000;
 /** After three beats without an answer, what is known is checked before each read. */
 const TRUSTED_MS = 3 * HEARTBEAT_MS;

@@ -4,9 +4,12 @@ import {
   published,
   type SharedTier,
   type Sidecar,
+  sharedTier,
   twoSidecars,
 } from "../../test/support/redis-tier.ts";
 import type { SetChange } from "./cache.ts";
+import { renewScript } from "./change-scripts.ts";
+import type { RedisConnection } from "./redis-connection.ts";
 
 const user1 = { application: "platform", subjectId: "user-1" };
 const of = (...subjects: string[]): Partial<SetChange> => ({ subjects });
@@ -55,6 +58,40 @@ describe("createRedisAnnouncements()", () => {
       await change(of("user-2"));
       await other.announcements.catchUp();
       expect(other.heard.at(-1)).toEqual({ generation: 2, subjects: ["user-2"] });
+    });
+
+    it("begins with what was published before the server's clock was set back", async () => {
+      const { one, other, change, advance, stepServer } = await twoSidecars();
+      const before = incarnation(one);
+      for (let index = 0; index < 150; index += 1) await change(of(`user-${index}`));
+      await advance(1);
+      await stepServer(-60_000);
+      expect(await other.announcements.catchUp()).toBe(true);
+      expect(other.heard).toHaveLength(150);
+      expect(other.announcements.known()).toMatchObject({ generation: 150 });
+      await one.announcements.catchUp();
+      expect(incarnation(one)).not.toBe(before);
+      expect(incarnation(other)).toBe(incarnation(one));
+    });
+
+    it("begins where the server's clock was set back and Redis failed at first", async () => {
+      const tier = await sharedTier();
+      let fails = false;
+      const through = (connection: RedisConnection): RedisConnection => ({
+        ...connection,
+        run: async (script, call) =>
+          fails && script === renewScript
+            ? { failure: "timeout" as const }
+            : connection.run(script, call),
+      });
+      const one = await tier.sidecar({ through });
+      const before = incarnation(one);
+      fails = true;
+      await tier.stepServer(-60_000);
+      expect(await one.announcements.catchUp()).toBe(false);
+      fails = false;
+      expect(await one.announcements.catchUp()).toBe(true);
+      expect(incarnation(one)).not.toBe(before);
     });
 
     it("takes no set of before its first generation", async () => {
