@@ -2,7 +2,7 @@ import type { Logger } from "../base/logger.ts";
 import type { Gauge, Meter } from "../base/meter.ts";
 import type { Timers } from "../base/timers.ts";
 import type { RedisClient } from "./redis-client.ts";
-import { isSilence, type RedisFailure } from "./redis-failure.ts";
+import { isSilence, type RedisFailure, redisFailure } from "./redis-failure.ts";
 
 /** Keeps calls from a Redis that doesn't answer, and finds out when it does again. */
 export interface Breaker {
@@ -11,6 +11,8 @@ export interface Breaker {
   noteFailure(failure: RedisFailure): void;
   /** Takes what the client reports; the last one is logged when calls are kept from it. */
   noteError(error: Error): void;
+  /** Why the client could not connect last, since Redis answered last. */
+  lastError(): string | undefined;
   /** Finds out now; resolves when it is known. */
   probe(): Promise<void>;
   /** Grows each time that it opens. */
@@ -69,7 +71,12 @@ class ProbingBreaker implements Breaker {
   }
 
   noteError(error: Error): void {
+    // The text alone: the error carries the command, which may have been the login.
     this.#lastError = error.message;
+  }
+
+  lastError(): string | undefined {
+    return this.#lastError;
   }
 
   probe(): Promise<void> {
@@ -101,8 +108,8 @@ class ProbingBreaker implements Breaker {
     try {
       await data.call(["PING"]);
     } catch (error) {
-      // The text alone: the error carries the command, which may have been the login.
-      this.noteError(error as Error);
+      // That there is no connection says less than why; the client reports that itself.
+      if (redisFailure(error) !== "closed") this.noteError(error as Error);
       this.#schedule();
       return;
     }

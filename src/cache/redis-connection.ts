@@ -119,8 +119,11 @@ class Connection implements RedisConnection {
     const why = await this.#whyRefused();
     if (why !== undefined) throw startRefusal(this.where, why);
     if (this.isUp()) return;
-    const { where } = this;
-    this.#logger.warn({ where }, "Redis can't be used yet; until then, the directory is read.");
+    const [where, lastError] = [this.where, this.#breaker.lastError()];
+    this.#logger.warn(
+      { where, lastError },
+      "Redis can't be used yet; until then, the directory is read.",
+    );
   }
 
   send(commands: readonly RedisCommand[]): Promise<RedisAnswer<readonly unknown[]>> {
