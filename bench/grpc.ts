@@ -12,10 +12,11 @@ import { join } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { CheckRequestSchema, DecisionService } from "../src/grpc/gen/postern/v1/decision_pb.js";
 import { createGrpcClient } from "../test/support/grpc-client.ts";
-import { median, printTable } from "./support/figures.ts";
-import { grpcFrame, grpcHeaders, h2load, type Load } from "./support/h2load.ts";
+import { printTable } from "./support/figures.ts";
+import { grpcFrame, grpcHeaders, type Load } from "./support/h2load.ts";
+import { compareInTurn } from "./support/in-turn.ts";
 import { runVariedLoad } from "./support/load-client.ts";
-import { cerbosRequest, startCerbos, startOpa } from "./support/peers.ts";
+import { cerbosRequest, startCerbos, startPlatformOpa } from "./support/peers.ts";
 import { startPostern } from "./support/postern.ts";
 import { type BenchServer, moveToLoadCore, requireTool, startServer } from "./support/processes.ts";
 
@@ -24,8 +25,6 @@ const CERBOS_CHECK = "/cerbos.svc.v1.CerbosService/CheckResources";
 const SUBJECTS = 10_000;
 const MEMORY_REQUESTS = 200_000;
 const MiB = 1024 * 1024;
-/** Rounds' worth of requests before the first round counts. */
-const WARM_UP = 5;
 
 const rounds = Number(process.argv[2] ?? 15);
 const folder = mkdtempSync(join(tmpdir(), "postern-bench-grpc-"));
@@ -53,7 +52,7 @@ async function main(): Promise<void> {
 
   writeFileSync(join(folder, "response.bin"), response);
   const echo = await started(startEcho(19_291));
-  const opa = await started(startOpa(19_391, folder));
+  const opa = await started(startPlatformOpa(19_391, folder));
   const cerbos = await started(startCerbos(19_491, folder));
 
   const loads: Record<string, Load> = {
@@ -66,47 +65,9 @@ async function main(): Promise<void> {
     "opa run": opaLoad(opa, effectivePermissions),
   };
   await verifyPeers(cerbos, opa);
-  printThroughput(measureInTurn(loads));
-  await measureMemory(postern, echo);
-}
-
-interface Figures {
-  readonly rates: number[];
-  readonly means: number[];
-}
-
-function measureInTurn(loads: Record<string, Load>): Map<string, Figures> {
-  const results = new Map<string, Figures>(
-    Object.keys(loads).map((name) => [name, { rates: [], means: [] }]),
-  );
-  for (const load of Object.values(loads)) h2load({ ...load, requests: load.requests * WARM_UP });
-  for (let round = 0; round < rounds; round += 1) {
-    for (const [name, load] of Object.entries(loads)) {
-      const { requestsPerSecond, meanMicroseconds } = h2load(load);
-      results.get(name)?.rates.push(requestsPerSecond);
-      results.get(name)?.means.push(meanMicroseconds);
-    }
-  }
-  return results;
-}
-
-function printThroughput(results: Map<string, Figures>): void {
-  const own = results.get("postern")?.rates ?? [];
   process.stdout.write(`\nThroughput of Check, one core each, medians of ${rounds} rounds\n`);
-  printTable([
-    ["server", "requests/s", "mean under load", "Postern is"],
-    ...[...results].map(([name, { rates, means }]) => [
-      name,
-      median(rates).toFixed(0),
-      `${median(means).toFixed(0)} µs`,
-      name === "postern" ? "" : `${ratio(own, rates).toFixed(2)}×`,
-    ]),
-  ]);
-}
-
-/** Median of the ratios round by round. */
-function ratio(own: readonly number[], other: readonly number[]): number {
-  return median(own.map((rate, round) => rate / (other[round] as number)));
+  compareInTurn(loads, rounds);
+  await measureMemory(postern, echo);
 }
 
 async function measureMemory(postern: BenchServer, echo: BenchServer): Promise<void> {

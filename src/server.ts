@@ -13,6 +13,7 @@ import type { Directory } from "./directory/directory.ts";
 import { loadExamples } from "./directory/load-examples.ts";
 import { loadPolicy } from "./engine/load-policy.ts";
 import { createDecisionService } from "./grpc/decision-service.ts";
+import { createExtAuthz } from "./grpc/ext-authz/ext-authz-service.ts";
 import { createGrpcServer } from "./grpc/grpc-server.ts";
 import { createPipeline } from "./pipeline/create-pipeline.ts";
 import { createHostData } from "./pipeline/host-data.ts";
@@ -106,7 +107,11 @@ async function start(
   stops.push(() => control.close());
   await control.listen();
 
-  const grpc = await createGrpcServer({ clock, logger, meter, options: config.grpc, handlers });
+  const extAuthz = createExtAuthz({ pipeline, options: config.extAuthz });
+  const grpc = await createGrpcServer({
+    ...{ clock, logger, meter, options: config.grpc },
+    handlers: new Map([...handlers, ...extAuthz]),
+  });
   health.onStatus((status) => grpc.setServing(status === "ready"));
   stops.push(async () => {
     health.set("grpc", "draining", "the process is stopping");

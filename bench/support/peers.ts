@@ -12,16 +12,21 @@ const root = join(import.meta.dirname, "../..");
 const oneCore = { GOMAXPROCS: "1" };
 
 /** `opa run --server` with the sources of the `platform` policy and the host's data. */
-export function startOpa(port: number, folder: string): Promise<BenchServer> {
+export function startPlatformOpa(port: number, folder: string): Promise<BenchServer> {
   const hostData = join(folder, "host-data.json");
   writeFileSync(hostData, JSON.stringify({ postern: { catalogue: { resources: {} } } }));
+  return startOpa(port, [join(root, "policies/platform/platform.rego"), hostData]);
+}
+
+/** `opa run --server` with these files of Rego and data. */
+export function startOpa(port: number, files: readonly string[]): Promise<BenchServer> {
   return startServer({
     name: "opa run",
     port,
     command: "opa",
     args: [
       ...["run", "--server", "--addr", `127.0.0.1:${port}`, "--log-level", "error"],
-      ...["--disable-telemetry", join(root, "policies/platform/platform.rego"), hostData],
+      ...["--disable-telemetry", ...files],
     ],
     env: oneCore,
   });

@@ -43,7 +43,7 @@ export async function startPostern(setup: PosternSetup): Promise<BenchPostern> {
   writeFileSync(config, configuration(setup, file));
   if (setup.directory !== undefined) {
     writeFileSync(file("directory.yaml"), setup.directory);
-    run(["directory", "apply", "--config", config, file("directory.yaml")]);
+    runPostern(["directory", "apply", "--config", config, file("directory.yaml")]);
   }
   const server = await startServer({
     name: "postern",
@@ -83,7 +83,8 @@ function configuration(setup: PosternSetup, file: (name: string) => string): str
   ].join("\n");
 }
 
-function run(args: readonly string[]): void {
+/** Runs a command of Postern's; throws what it says if it fails. */
+export function runPostern(args: readonly string[]): void {
   const { status, stdout, stderr } = spawnSync(process.execPath, [launcher, ...args], {
     encoding: "utf8",
     cwd: root,

@@ -8,6 +8,7 @@ import { bundleOptionsSchema } from "../bundle/options.ts";
 import { cacheOptionsSchema } from "../cache/options.ts";
 import { directoryOptionsSchema } from "../directory/options.ts";
 import { engineOptionsSchema } from "../engine/options.ts";
+import { extAuthzOptionsSchema } from "../grpc/ext-authz/options.ts";
 import { grpcOptionsSchema } from "../grpc/options.ts";
 import { pipelineOptionsSchema } from "../pipeline/options.ts";
 import { telemetryOptionsSchema } from "../telemetry/options.ts";
@@ -16,6 +17,7 @@ import { telemetryOptionsSchema } from "../telemetry/options.ts";
 export const configSchema = Type.Object(
   {
     grpc: grpcOptionsSchema,
+    extAuthz: extAuthzOptionsSchema,
     pipeline: pipelineOptionsSchema,
     bundle: bundleOptionsSchema,
     engine: engineOptionsSchema,

@@ -35,7 +35,7 @@ const refused: readonly [what: string, yaml: string, ...problems: string[]][] = 
   [
     "an unknown section that resembles none",
     "postgres_connection: 1\n",
-    'p.yaml:1:1: there is no option "postgres_connection" here; expected one of grpc, pipeline, ',
+    'p.yaml:1:1: there is no option "postgres_connection" here; expected one of grpc, ext_authz, ',
   ],
   [
     "a wrong type",

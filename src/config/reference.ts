@@ -1,6 +1,6 @@
 import { variableOf } from "../base/option-name.ts";
 import { configSchema } from "./config.ts";
-import { expectation, type OptionSchema, shapeOf, snakeCase } from "./option-schema.ts";
+import { expectation, isOptional, type OptionSchema, shapeOf, snakeCase } from "./option-schema.ts";
 
 const INTRODUCTION = `# Configuration
 
@@ -39,16 +39,22 @@ function entries(schema: OptionSchema, path: string): string[] {
     return Object.entries(shape.properties).flatMap(([name, property]) => {
       const inner = `${path}.${snakeCase(name)}`;
       const isGroup = shapeOf(property).kind === "options";
-      return [...(isGroup ? [] : [entry(property, inner)]), ...entries(property, inner)];
+      const fallback = isOptional(schema, name) ? "Not set by default." : defaultOf(property);
+      const own = isGroup ? [] : [entry(property, inner, fallback)];
+      return [...own, ...entries(property, inner)];
     });
   }
   return shape.kind === "record" ? entries(shape.value, `${path}.<name>`) : [];
 }
 
-function entry(schema: OptionSchema, path: string): string {
+function defaultOf(schema: OptionSchema): string {
+  return schema.default === undefined
+    ? "Required."
+    : `Default \`${JSON.stringify(schema.default)}\`.`;
+}
+
+function entry(schema: OptionSchema, path: string, fallback: string): string {
   const variable = path.includes("<name>") ? "" : ` (\`${variableOf(path)}\`)`;
-  const fallback =
-    schema.default === undefined ? "Required." : `Default \`${JSON.stringify(schema.default)}\`.`;
   const reason = schema.reason === undefined ? "" : ` Why: ${sentence(schema.reason)}`;
   const secret = schema.secret === undefined ? "" : ` ${secrecy(schema)}`;
   const { pattern } = schema;

@@ -29,8 +29,12 @@ export type Reason =
   | "unknown_subject"
   | "subject_disabled"
   | `unknown:${string}:${string}`
+  | "unmapped_route"
   | `indeterminate:${IndeterminateReason}`
   | `unavailable:${string}`;
+
+/** Those that deny. */
+export type DenyReason = Exclude<Reason, `permission:${string}` | `policy:${string}`>;
 
 /** What is true of a decision whichever way it went. */
 export interface DecisionFrame {
@@ -85,7 +89,7 @@ export function allow(frame: DecisionFrame, basis: AllowBasis): Decision {
 /** A deny for `reason`; `mfa_required` is the one reason that also sets `mfaRequired`. */
 export function deny(
   frame: DecisionFrame,
-  reason: Exclude<Reason, `permission:${string}` | `policy:${string}`>,
+  reason: DenyReason,
   obligations: readonly Obligation[] = [],
 ): Decision {
   return {

@@ -10,6 +10,7 @@ import type { Meter } from "../base/meter.ts";
 import type { Peer, UnaryHandlers } from "../base/unary-handler.ts";
 import { createCallGate } from "./call-gate.ts";
 import { createDescriptorIndex } from "./descriptor-index.ts";
+import { file_envoy_service_auth_v3_external_auth } from "./gen/envoy/service/auth/v3/external_auth_pb.js";
 import { file_google_rpc_error_details } from "./gen/google/rpc/error_details_pb.js";
 import { file_google_rpc_status } from "./gen/google/rpc/status_pb.js";
 import { file_grpc_health_v1_health } from "./gen/grpc/health/v1/health_pb.js";
@@ -53,6 +54,7 @@ export interface GrpcServer {
 
 const reflectedFiles = [
   file_postern_v1_decision,
+  file_envoy_service_auth_v3_external_auth,
   // What status details are made of, so that clients can show them.
   file_google_rpc_status,
   file_google_rpc_error_details,

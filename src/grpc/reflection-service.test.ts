@@ -46,6 +46,7 @@ describe("createReflectionHandler()", () => {
     const answer = await ask({ case: "listServices", value: "" });
     expect(answer.value).toMatchObject({
       service: [
+        { name: "envoy.service.auth.v3.Authorization" },
         { name: "grpc.health.v1.Health" },
         { name: "grpc.reflection.v1.ServerReflection" },
         { name: "grpc.reflection.v1alpha.ServerReflection" },

@@ -79,6 +79,14 @@ export class WireReader {
     return high * 0x1_0000_0000 + low;
   }
 
+  /** An int32, int64 or enum, negative ones included, that a number holds exactly. */
+  integer(name: string): number {
+    const { low, high } = this.#varint64(name);
+    const value = (high | 0) * 0x1_0000_0000 + low;
+    if (!Number.isSafeInteger(value)) throw this.fault("is not within ±(2^53 - 1)", name);
+    return value;
+  }
+
   /** Passes over an enum's value where which one it is says nothing. */
   skipEnum(): void {
     this.#varint64();
@@ -100,6 +108,14 @@ export class WireReader {
     else length = this.#length(name);
     if (this.position + length > this.end) throw this.fault("is cut short", name);
     return this.#text(length, name);
+  }
+
+  /** The bytes of a field, in the memory of the message. */
+  bytes(name: string): Buffer {
+    const length = this.#length(name);
+    const start = this.position;
+    this.position = start + length;
+    return this.#bytes.subarray(start, this.position);
   }
 
   /** Skips the value of a field nobody knows. */

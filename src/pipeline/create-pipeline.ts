@@ -1,9 +1,9 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Meter } from "../base/meter.ts";
-import type { ActivePolicies } from "../bundle/active-policy.ts";
+import type { ActivePolicies, ActivePolicy } from "../bundle/active-policy.ts";
 import type { PermissionSets, SetQuery } from "../cache/permission-sets.ts";
-import { type Decision, type DecisionFrame, deny } from "../decision/decision.ts";
+import { type Decision, type DecisionFrame, type DenyReason, deny } from "../decision/decision.ts";
 import { PdpError } from "../decision/error.ts";
 import { type PermissionSet, stalenessMs } from "../decision/permission-set.ts";
 import type { AccessRequest } from "../decision/request.ts";
@@ -11,10 +11,11 @@ import { decideBatch } from "./batch.ts";
 import { createDecide } from "./decide.ts";
 import { createDecisionCounter } from "./decision-counter.ts";
 import { createEffectiveSet } from "./effective.ts";
-import { createFailureLog } from "./failure-log.ts";
+import { createFailureLog, type FailureLog } from "./failure-log.ts";
 import type { Instant } from "./local-time.ts";
 import type { PipelineOptions } from "./options.ts";
 import type { CallContext, MfaAnswer, Pipeline } from "./pipeline.ts";
+import { createPolicyQueries } from "./policy-query.ts";
 import { createQuestions, type Question, withoutEvidence } from "./question.ts";
 import { createTurns } from "./turns.ts";
 
@@ -45,7 +46,9 @@ interface Stages {
 export function createPipeline(deps: PipelineDeps): Pipeline {
   const { clock, permissionSets } = deps;
   const questions = createQuestions(deps);
-  const stages = createStages(deps, questions.ask);
+  const failures = createFailureLog(deps.logger, clock);
+  const frameOf = createFrames(deps);
+  const stages = createStages({ ask: questions.ask, frameOf, failures });
   const count = createDecisionCounter(deps.meter);
   const turns = createTurns();
 
@@ -98,22 +101,39 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   }
 
   const permissionSet = createEffectiveSet({ questions, permissionSets, clock });
-  return { check, checkBatch, mfaRequired, permissionSet };
+  const evaluate = createPolicyQueries({ questions, frameOf, failures, counted });
+  function refuse(application: string, reason: DenyReason, error?: PdpError): Decision {
+    const frame = frameOf({ application, revision: "" });
+    if (error) failures.add(frame, { why: reason, message: error.message, cause: error.cause });
+    return counted(deny(frame, reason));
+  }
+  return { check, checkBatch, mfaRequired, permissionSet, evaluate, refuse };
 }
 
-function createStages(deps: PipelineDeps, ask: Stages["ask"]): Stages {
-  const decide = createDecide(createFailureLog(deps.logger, deps.clock));
+/** Makes the frame of a decision by a policy, about the subject of a set where there is one. */
+type FrameOf = (
+  policy: Pick<ActivePolicy, "application" | "revision">,
+  set?: PermissionSet,
+) => DecisionFrame;
 
-  function frameOf({ active }: Question, set?: PermissionSet): DecisionFrame {
-    const { application, revision } = active;
-    return {
-      decisionId: deps.createId(),
-      application,
-      revision,
-      generation: set?.generation ?? 0,
-      stalenessMs: set === undefined ? 0 : stalenessMs(set, deps.clock),
-    };
-  }
+function createFrames({ createId, clock }: PipelineDeps): FrameOf {
+  return ({ application, revision }, set) => ({
+    decisionId: createId(),
+    application,
+    revision,
+    generation: set?.generation ?? 0,
+    stalenessMs: set === undefined ? 0 : stalenessMs(set, clock),
+  });
+}
+
+interface StagesParts {
+  readonly ask: Stages["ask"];
+  readonly frameOf: FrameOf;
+  readonly failures: FailureLog;
+}
+
+function createStages({ ask, frameOf, failures }: StagesParts): Stages {
+  const decide = createDecide(failures);
 
   return {
     ask,
@@ -122,7 +142,7 @@ function createStages(deps: PipelineDeps, ask: Stages["ask"]): Stages {
       const { catalogue } = active;
       if (catalogue === undefined || catalogue.permissions.has(permission)) return undefined;
       const { resource, action } = request;
-      return deny(frameOf(question), `unknown:${resource.type}:${action.name}`);
+      return deny(frameOf(active), `unknown:${resource.type}:${action.name}`);
     },
     setQuery: ({ active, request }, call) => ({
       application: active.application,
@@ -130,7 +150,7 @@ function createStages(deps: PipelineDeps, ask: Stages["ask"]): Stages {
       consistency: request.consistency,
       deadline: call.deadline,
     }),
-    decide: (question, set) => decide(question, set, frameOf(question, set)),
+    decide: (question, set) => decide(question, set, frameOf(question.active, set)),
   };
 }
 

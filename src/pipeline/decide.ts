@@ -3,6 +3,7 @@ import {
   allow,
   type Decision,
   type DecisionFrame,
+  type DenyReason,
   deny,
   type Reason,
 } from "../decision/decision.ts";
@@ -25,8 +26,6 @@ import {
 
 /** Decides a question with the permission set of its subject. */
 export type Decide = (question: Question, set: PermissionSet, frame: DecisionFrame) => Decision;
-
-type DenyReason = Parameters<typeof deny>[1];
 
 /** What is known once the set is there; shared by the attempts at one question. */
 interface Situation {

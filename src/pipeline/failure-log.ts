@@ -1,12 +1,19 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
-import type { DecisionFrame, IndeterminateReason } from "../decision/decision.ts";
+import type { DecisionFrame } from "../decision/decision.ts";
 
 const INTERVAL_MS = 1_000;
 
 /** Tells operators why evaluations fail. */
 export interface FailureLog {
-  add(frame: DecisionFrame, failure: { why: IndeterminateReason; message: string }): void;
+  add(frame: DecisionFrame, failure: Failure): void;
+}
+
+/** Why there was no answer of a policy's. */
+export interface Failure {
+  readonly why: string;
+  readonly message: string;
+  readonly cause?: unknown;
 }
 
 /**
@@ -17,15 +24,15 @@ export function createFailureLog(logger: Logger, clock: Clock): FailureLog {
   let quietUntilMs = Number.NEGATIVE_INFINITY;
   let unlogged = 0;
   return {
-    add({ application, decisionId, revision }, { why, message }) {
+    add({ application, decisionId, revision }, { why, message, cause }) {
       const nowMs = clock.monotonicMs();
       if (nowMs < quietUntilMs) {
         unlogged += 1;
         return;
       }
       logger.warn(
-        { application, revision, decisionId, why, detail: message, unlogged },
-        "Evaluation failed. The request was denied as indeterminate.",
+        { application, revision, decisionId, why, detail: message, error: cause, unlogged },
+        "Evaluation failed. The request was denied.",
       );
       quietUntilMs = nowMs + INTERVAL_MS;
       unlogged = 0;

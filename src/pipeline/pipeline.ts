@@ -4,10 +4,14 @@
  */
 import type { Deadline } from "../base/deadline.ts";
 import type { Peer } from "../base/unary-handler.ts";
-import type { Decision } from "../decision/decision.ts";
+import type { Decision, DenyReason } from "../decision/decision.ts";
 import type { PdpError } from "../decision/error.ts";
+import type { JsonValue } from "../decision/json.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
 import type { AccessRequest, Consistency, SubjectRef } from "../decision/request.ts";
+import type { InputDocument } from "../engine/policy.ts";
+
+export type { InputDocument, InputValue } from "../engine/policy.ts";
 
 /** What a door knows of the call besides the request. */
 export interface CallContext {
@@ -44,6 +48,29 @@ export interface PermissionSetAnswer {
   readonly stalenessMs: number;
 }
 
+/** A question that is the caller's own to put: its policy reads the whole input. */
+export interface PolicyQuery<Detail> {
+  readonly application: string;
+  /** Path of the document that answers, such as `envoy/authz/allow`. */
+  readonly path: string;
+  readonly input: InputDocument;
+  /** What the document says; `undefined` = nothing that can be read. */
+  readonly read: (document: JsonValue) => PolicyReading<Detail> | undefined;
+}
+
+/** What a document says. */
+export interface PolicyReading<Detail> {
+  readonly allows: boolean;
+  /** What it says besides. */
+  readonly detail: Detail;
+}
+
+/** A decision, and what the policy said besides, where it said anything that could be read. */
+export interface PolicyVerdict<Detail> {
+  readonly decision: Decision;
+  readonly detail: Detail | undefined;
+}
+
 /**
  * Decides. Answers without a promise where nothing has to be awaited. Throws `PdpError`: for an
  * application without an active policy, for callers without trust, for sources that fail.
@@ -57,4 +84,14 @@ export interface Pipeline {
   ): Promise<readonly (Decision | PdpError)[]>;
   mfaRequired(request: AccessRequest, call: CallContext): MfaAnswer | Promise<MfaAnswer>;
   permissionSet(query: PermissionSetQuery, call: CallContext): Promise<PermissionSetAnswer>;
+  /**
+   * Asks the policy alone: no subject, no permission set. Throws `not-found` also for a path that
+   * the policy has no entrypoint for.
+   */
+  evaluate<Detail>(query: PolicyQuery<Detail>, call: CallContext): PolicyVerdict<Detail>;
+  /**
+   * Denies what a door can't put to a policy, but has to answer; counted as any decision, and logged
+   * with the error that is the cause. `application` is one that the configuration names.
+   */
+  refuse(application: string, reason: DenyReason, error?: PdpError): Decision;
 }

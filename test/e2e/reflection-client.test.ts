@@ -34,6 +34,7 @@ describe("a Python client that knows only the address", () => {
       application: "platform",
     };
     const services = [
+      "envoy.service.auth.v3.Authorization",
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",
       "grpc.reflection.v1alpha.ServerReflection",

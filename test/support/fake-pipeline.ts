@@ -28,19 +28,26 @@ export function fakePipeline(overrides: Partial<Pipeline> = {}): Pipeline {
       effective: [],
       stalenessMs: 0,
     }),
+    evaluate: ({ application, read }) => {
+      const frame = { ...fakeFrame, application };
+      const reading = read(true);
+      return { decision: deny(frame, "deny:policy"), detail: reading?.detail };
+    },
+    refuse: (application, reason) => deny({ ...fakeFrame, application }, reason),
     ...overrides,
   };
 }
 
+const fakeFrame = {
+  decisionId: "019b8d3a-6c00-7abc-8def-0123456789ab",
+  revision: "r1",
+  generation: 1,
+  stalenessMs: 0,
+};
+
 /** What `fakePipeline` decides. */
 export function fakeDecision(request: AccessRequest): Decision {
-  const frame = {
-    decisionId: "019b8d3a-6c00-7abc-8def-0123456789ab",
-    application: request.application || "platform",
-    revision: "r1",
-    generation: 1,
-    stalenessMs: 0,
-  };
+  const frame = { ...fakeFrame, application: request.application || "platform" };
   const { resource, action } = request;
   if (action.name !== "execute") return deny(frame, `missing:${resource.type}:${action.name}`);
   return allow(frame, {

@@ -104,6 +104,8 @@ export interface Scene {
   readonly sets?: PermissionSets;
   readonly catalogue?: Catalogue | undefined;
   readonly active?: Partial<ActivePolicy>;
+  /** Of the policy; `platform/decision` alone unless given. */
+  readonly entrypoints?: Readonly<Record<string, number>>;
   readonly options?: Partial<PipelineOptions>;
   readonly clock?: ManualClock;
   readonly meter?: Meter;
@@ -130,7 +132,7 @@ export function stagePipeline(scene: Scene = {}): StagedPipeline {
     revision: "r1",
     digest: "d1",
     policy: {
-      entrypoints: new Map([["platform/decision", 0]]),
+      entrypoints: new Map(Object.entries(scene.entrypoints ?? { "platform/decision": 0 })),
       evaluate: (evaluation) => {
         const input = evaluation.input as JsonObject;
         const user = JSON.parse(evaluation.kept?.text() ?? "{}");

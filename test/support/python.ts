@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -15,14 +15,19 @@ export async function pythonWith(requirementsFile: string): Promise<string> {
   const digest = createHash("sha256").update(readFileSync(requirementsFile)).digest("hex");
   const environment = join(cache, digest.slice(0, 16));
   const python = join(environment, "bin", "python");
-  // Written last, so that a set-up that was broken off is made again.
-  const complete = `${environment}.complete`;
-  if (existsSync(complete)) return python;
-  rmSync(environment, { recursive: true, force: true });
-  mkdirSync(dirname(environment), { recursive: true });
-  await run("python3", ["-m", "venv", environment]);
+  if (existsSync(environment)) return python;
+  mkdirSync(cache, { recursive: true });
+  // Made aside and moved when complete: test files run side by side, and any may be broken off.
+  const made = mkdtempSync(`${environment}-`);
+  await run("python3", ["-m", "venv", made]);
   const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-  await run(python, [...install, "--requirement", requirementsFile]);
-  writeFileSync(complete, "");
+  await run(join(made, "bin", "python"), [...install, "--requirement", requirementsFile]);
+  try {
+    renameSync(made, environment);
+  } catch (error) {
+    // Another test file was first.
+    if (!/^(ENOTEMPTY|EEXIST)$/.test((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    rmSync(made, { recursive: true });
+  }
   return python;
 }

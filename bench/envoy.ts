@@ -1,0 +1,149 @@
+/**
+ * Measures `ext_authz` on the wire, with a policy over a document of 10,000 users: throughput against
+ * `opa run --server`, which evaluates the same Rego over REST with the input that OPA's Envoy plugin
+ * would make. Each has one core to itself, with the load on the other; they take turns in many short
+ * rounds, and the ratio is the median of the rounds' ratios.
+ *
+ *   node bench/envoy.ts [rounds]
+ */
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { createBodyReader } from "../src/grpc/ext-authz/body-reader.ts";
+import { readHttpCheck } from "../src/grpc/ext-authz/check-request.ts";
+import { parsePath } from "../src/grpc/ext-authz/parsed-path.ts";
+import { regoInput } from "../src/grpc/ext-authz/rego-input.ts";
+import {
+  CheckRequestSchema,
+  CheckResponseSchema,
+} from "../src/grpc/gen/envoy/service/auth/v3/external_auth_pb.js";
+import { createGrpcClient } from "../test/support/grpc-client.ts";
+import { grpcFrame, grpcHeaders, type Load } from "./support/h2load.ts";
+import { compareInTurn } from "./support/in-turn.ts";
+import { startOpa } from "./support/peers.ts";
+import { runPostern, startPostern } from "./support/postern.ts";
+import { moveToLoadCore, requireTool } from "./support/processes.ts";
+import { createStops } from "./support/stops.ts";
+
+const CHECK = "/envoy.service.auth.v3.Authorization/Check";
+const USERS = 10_000;
+const POSTERN_PORT = 19_192;
+const OPA_PORT = 19_392;
+const GOAL = 2.5;
+
+const rounds = Number(process.argv[2] ?? 15);
+const folder = mkdtempSync(join(tmpdir(), "postern-bench-envoy-"));
+const stops = createStops();
+stops.push(() => rmSync(folder, { recursive: true, force: true }));
+
+try {
+  requireTool("h2load", "apt-get install nghttp2-client");
+  requireTool("opa", "go install github.com/open-policy-agent/opa@v1.22.2");
+  moveToLoadCore();
+  await main();
+} finally {
+  await stops.all();
+}
+
+async function main(): Promise<void> {
+  const sources = join(folder, "sources");
+  const bundles = join(folder, "bundles");
+  mkdirSync(bundles);
+  cpSync(join(import.meta.dirname, "support/envoy-policy"), sources, { recursive: true });
+  writeFileSync(join(sources, "data.json"), JSON.stringify(usersDocument()));
+  runPostern(["bundle", "build", sources, "-o", join(bundles, "envoy.tar.gz")]);
+  const postern = await startPostern({ port: POSTERN_PORT, bundles });
+  stops.push(postern.stop);
+  const opa = await startOpa(OPA_PORT, [join(sources, "authz.rego"), join(sources, "data.json")]);
+  stops.push(opa.stop);
+
+  const request = checkRequest("user-4711");
+  const check = readHttpCheck(request);
+  const path = parsePath(check.path);
+  const input = regoInput(check, path, createBodyReader({ body: "strict" })(check, path));
+  const loads = {
+    postern: load(`http://127.0.0.1:${POSTERN_PORT}${CHECK}`, grpcFrame(request), {
+      ...{ headers: grpcHeaders, requests: 8_000 },
+    }),
+    "opa run": load(
+      `http://127.0.0.1:${OPA_PORT}/v1/data/envoy/authz/allow`,
+      Buffer.from(JSON.stringify({ input })),
+      { headers: ["content-type: application/json"], requests: 3_000, http1: true },
+    ),
+  };
+  await verify(request, input);
+  process.stdout.write(`\next_authz on the wire, one core each, medians of ${rounds} rounds\n`);
+  compareInTurn(loads, rounds);
+  process.stdout.write(`goal: ${GOAL}×\n`);
+}
+
+/** What two users of three may do on `/v1`, by one of four roles each. */
+function usersDocument(): object {
+  const paths = ["/v1/agents", "/v1/models", "/v1/datasets", "/v1/workflows"];
+  const roles = paths.map((path, index) => [
+    `role-${index}`,
+    ["GET", "POST", "PUT", "DELETE"].map((method) => ({ method, path })),
+  ]);
+  const users = Array.from({ length: USERS }, (_, index) => [
+    `user-${index}`,
+    { roles: [`role-${(index + 1) % 4}`, `role-${index % 4}`], department: `team-${index % 50}` },
+  ]);
+  return { roles: Object.fromEntries(roles), users: Object.fromEntries(users) };
+}
+
+/** What Envoy sends of a browser's request. */
+function checkRequest(user: string): Uint8Array {
+  const path = "/v1/agents/agent-7?verbose=1&page=2";
+  const headers = {
+    ...{ ":authority": "api.example", ":method": "GET", ":path": path, ":scheme": "https" },
+    ...{ accept: "application/json", "accept-language": "en", "user-agent": "bench/1" },
+    ...{ "x-user": user, "x-request-id": "f7a6f2b4-6b1e-4d36-9e39-1d0f3b0c0a11" },
+    ...{ "x-forwarded-proto": "https", "x-forwarded-for": "10.1.2.3", cookie: "session=abcdef" },
+  };
+  const address = (host: string, port: number) => ({
+    address: {
+      address: {
+        case: "socketAddress" as const,
+        value: { address: host, portSpecifier: { case: "portValue" as const, value: port } },
+      },
+    },
+  });
+  const message = create(CheckRequestSchema, {
+    attributes: {
+      source: address("10.1.2.3", 51_234),
+      destination: address("10.0.0.9", 8_443),
+      request: {
+        time: { seconds: 1_764_000_000n, nanos: 123_456_789 },
+        http: {
+          ...{ id: "1234567890", method: "GET", path, host: "api.example", scheme: "https" },
+          ...{ headers, size: -1n, protocol: "HTTP/2" },
+        },
+      },
+      metadataContext: {},
+    },
+  });
+  return toBinary(CheckRequestSchema, message);
+}
+
+function load(url: string, body: Buffer, how: Pick<Load, "headers" | "requests" | "http1">): Load {
+  const bodyPath = join(folder, `${new URL(url).port}.body`);
+  writeFileSync(bodyPath, body);
+  return { url, bodyPath, ...how };
+}
+
+/** Who says no, or nothing, would be fast for the wrong reason. */
+async function verify(request: Uint8Array, input: object): Promise<void> {
+  const client = createGrpcClient(`127.0.0.1:${POSTERN_PORT}`);
+  const codeOf = async (message: Uint8Array) =>
+    fromBinary(CheckResponseSchema, await client.raw(CHECK, message)).status?.code;
+  const codes = [await codeOf(request), await codeOf(checkRequest("user-2"))];
+  client.close();
+  const answer = await fetch(`http://127.0.0.1:${OPA_PORT}/v1/data/envoy/authz/allow`, {
+    method: "POST",
+    body: JSON.stringify({ input }),
+  });
+  const { result } = (await answer.json()) as { result: unknown };
+  if (codes.join() === "0,7" && result === true) return;
+  throw new Error(`Postern answers ${codes.join()} (expected 0,7), opa ${result} (expected true)`);
+}

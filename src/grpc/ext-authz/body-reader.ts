@@ -1,0 +1,48 @@
+import { readFileSync } from "node:fs";
+import { createFileRegistry, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { PdpError } from "../../decision/error.ts";
+import type { HttpCheck } from "./check-request.ts";
+import type { ExtAuthzOptions } from "./options.ts";
+import { type ParsedBody, parseBody } from "./parsed-body.ts";
+import type { ParsedPath } from "./parsed-path.ts";
+
+/** The body of a request, or that there is none that can be read. */
+export interface BodyReading extends ParsedBody {
+  /** It is not what its content type says, which is left to the policy. */
+  readonly isMalformed: boolean;
+}
+
+/** Reads bodies. Throws `PdpError` `invalid-argument` at a malformed one, unless that is allowed. */
+export type ReadBody = (request: HttpCheck, path: ParsedPath) => BodyReading;
+
+/** Makes a reader. Throws an `Error` that names the option where the protoset can't be read. */
+export function createBodyReader(
+  options: Pick<ExtAuthzOptions, "body" | "protoDescriptor">,
+): ReadBody {
+  const protoset = readProtoset(options.protoDescriptor);
+  return ({ headers, body, rawBody }, { parsedPath }) => {
+    try {
+      const bytes = Buffer.from(rawBody, "base64");
+      const parsed = parseBody({ headers, body, rawBody: bytes, parsedPath, protoset });
+      return { ...parsed, isMalformed: false };
+    } catch (error) {
+      const isMalformed = error instanceof PdpError && error.kind === "invalid-argument";
+      if (!isMalformed || options.body !== "lenient") throw error;
+      return { parsedBody: null, isTruncated: false, isMalformed };
+    }
+  };
+}
+
+function readProtoset(path: string | undefined): FileRegistry | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(path)));
+  } catch (cause) {
+    const name = "ext_authz.proto_descriptor (POSTERN_EXT_AUTHZ_PROTO_DESCRIPTOR)";
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`${name}: ${JSON.stringify(path)} is no protoset that can be read: ${why}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,141 @@
+/** What Envoy asks: `envoy.service.auth.v3.CheckRequest` as an object, and the parts that are used. */
+import { PdpError } from "../../decision/error.ts";
+import type { InputDocument } from "../../pipeline/pipeline.ts";
+import { WireReader } from "../wire-reader.ts";
+import {
+  bytes,
+  type Fields,
+  flag,
+  integer,
+  kindOf,
+  list,
+  map,
+  message,
+  readFields,
+  struct,
+  text,
+} from "./message-fields.ts";
+
+/** A question of Envoy's about an HTTP request. */
+export interface HttpCheck {
+  /** The whole, with JSON names, as policies see it in `input.attributes`. */
+  readonly attributes: InputDocument;
+  /** With the query, as Envoy got it. */
+  readonly path: string;
+  /** By lower-case name; empty where Envoy sends raw headers. */
+  readonly headers: TextMap;
+  readonly body: string;
+  /** Base64, where Envoy packs the body as bytes; else empty. */
+  readonly rawBody: string;
+  /** As the route has it. */
+  readonly contextExtensions: TextMap;
+  /** Of the peer's certificate; empty without one. */
+  readonly sourcePrincipal: string;
+}
+
+/** Texts by name, which inherit nothing. */
+export type TextMap = { readonly [name: string]: string };
+
+/** Reads a `CheckRequest`. Throws `PdpError` `invalid-argument` that names the field. */
+export function readHttpCheck(encoded: Uint8Array): HttpCheck {
+  const request = readFields(new WireReader(encoded), checkRequest);
+  const attributes = request["attributes"] as Attributes | undefined;
+  if (attributes === undefined) throw missing("attributes");
+  const http = attributes.request?.http;
+  if (http === undefined) throw missing("attributes.request.http");
+  return {
+    attributes: attributes as InputDocument,
+    path: http.path ?? "",
+    headers: http.headers ?? noTexts,
+    body: http.body ?? "",
+    rawBody: http.rawBody ?? "",
+    contextExtensions: attributes.contextExtensions ?? noTexts,
+    sourcePrincipal: attributes.source?.principal ?? "",
+  };
+}
+
+/** The parts of `AttributeContext` that are looked at. */
+interface Attributes {
+  readonly source?: { readonly principal?: string };
+  readonly request?: { readonly http?: HttpRequest };
+  readonly contextExtensions?: TextMap;
+}
+
+interface HttpRequest {
+  readonly path?: string;
+  readonly headers?: TextMap;
+  readonly body?: string;
+  readonly rawBody?: string;
+}
+
+const noTexts: TextMap = Object.freeze(Object.create(null));
+
+function missing(field: string): PdpError {
+  return new PdpError("invalid-argument", `${field}: is missing`, { field });
+}
+
+// The field numbers of proto/envoy; `proto3` presence decides what is absent at its default.
+
+const socketAddress: Fields = {
+  1: integer("protocol"),
+  2: text("address"),
+  3: kindOf(integer("portValue")),
+  4: kindOf(text("namedPort")),
+  5: text("resolverName"),
+  6: flag("ipv4Compat"),
+  7: text("networkNamespaceFilepath"),
+};
+
+const address: Fields = {
+  1: message("socketAddress", socketAddress),
+  2: message("pipe", { 1: text("path"), 2: integer("mode") }),
+  3: message("envoyInternalAddress", {
+    1: kindOf(text("serverListenerName")),
+    2: text("endpointId"),
+  }),
+};
+
+const peer: Fields = {
+  1: message("address", address),
+  2: text("service"),
+  3: map("labels", text("")),
+  4: text("principal"),
+  5: text("certificate"),
+};
+
+const headerValue: Fields = { 1: text("key"), 2: text("value"), 3: bytes("rawValue") };
+
+const httpRequest: Fields = {
+  1: text("id"),
+  2: text("method"),
+  3: map("headers", text("")),
+  4: text("path"),
+  5: text("host"),
+  6: text("scheme"),
+  7: text("query"),
+  8: text("fragment"),
+  9: integer("size"),
+  10: text("protocol"),
+  11: text("body"),
+  12: bytes("rawBody"),
+  13: message("headerMap", { 1: list("headers", headerValue) }),
+};
+
+const timestamp: Fields = { 1: integer("seconds"), 2: integer("nanos") };
+
+const metadata: Fields = {
+  1: map("filterMetadata", struct("")),
+  2: map("typedFilterMetadata", message("", { 1: text("typeUrl"), 2: bytes("value") })),
+};
+
+const attributeContext: Fields = {
+  1: message("source", peer),
+  2: message("destination", peer),
+  4: message("request", { 1: message("time", timestamp), 2: message("http", httpRequest) }),
+  10: map("contextExtensions", text("")),
+  11: message("metadataContext", metadata),
+  12: message("tlsSession", { 1: text("sni") }),
+  13: message("routeMetadataContext", metadata),
+};
+
+const checkRequest: Fields = { 1: message("attributes", attributeContext) };

@@ -1,0 +1,195 @@
+/**
+ * The door for Envoy: `envoy.service.auth.v3.Authorization`. Whatever a request or a policy causes is
+ * answered in band, as a denial: a failed call would be let through where `failure_mode_allow` is on.
+ */
+import { quoted } from "../../base/quoted.ts";
+import type { UnaryCall, UnaryHandler, UnaryHandlers } from "../../base/unary-handler.ts";
+import type { Decision, DenyReason } from "../../decision/decision.ts";
+import { type ErrorKind, PdpError, toPdpError } from "../../decision/error.ts";
+import type { Pipeline } from "../../pipeline/pipeline.ts";
+import { createBodyReader } from "./body-reader.ts";
+import { type HttpCheck, readHttpCheck } from "./check-request.ts";
+import { encodeAuthorization, encodeNoAnswer } from "./check-response.ts";
+import type { HttpAnswer } from "./http-answer.ts";
+import type { ExtAuthzOptions } from "./options.ts";
+import { type ParsedPath, parsePath } from "./parsed-path.ts";
+import {
+  allowedAnswer,
+  anonymousAnswer,
+  DECISION_HEADER,
+  forbiddenAnswer,
+  isTold,
+  setHeader,
+  unmappedAnswer,
+} from "./rbac-answer.ts";
+import { regoInput } from "./rego-input.ts";
+import { plainAnswer, readRegoResult } from "./rego-result.ts";
+import { createRouteQuestions } from "./route-questions.ts";
+
+/** The service's full name, under which health reports on it. */
+export const AUTHORIZATION_SERVICE = "envoy.service.auth.v3.Authorization";
+
+/** What the door answers with. */
+export interface ExtAuthzDeps {
+  readonly pipeline: Pipeline;
+  readonly options: ExtAuthzOptions;
+}
+
+/** A decision, and what is to happen beside it; `undefined` = what Envoy does by default. */
+interface Outcome {
+  readonly decision: Decision;
+  readonly answer: HttpAnswer | undefined;
+}
+
+/** A request of Envoy's, and what of it more than one way to decide looks at. */
+interface Asked {
+  readonly request: HttpCheck;
+  readonly path: ParsedPath;
+  readonly call: UnaryCall;
+}
+
+type Decide = (asked: Asked) => Outcome | Promise<Outcome>;
+
+/** A refusal that is answered in band. */
+interface Refusal {
+  readonly reason: DenyReason;
+  readonly status: number;
+  /** Its text tells whoever sent the request what is wrong with it. */
+  readonly isTold?: true;
+}
+
+/** What becomes of errors; `undefined`: Postern itself can't answer. */
+const REFUSALS: Readonly<Record<ErrorKind, Refusal | undefined>> = {
+  "invalid-argument": { reason: "indeterminate:input", status: 400, isTold: true },
+  "not-found": { reason: "unavailable:policy", status: 403 },
+  "permission-denied": { reason: "unavailable:trust", status: 403 },
+  internal: { reason: "unavailable:internal", status: 403 },
+  "resource-exhausted": undefined,
+  "deadline-exceeded": undefined,
+  unavailable: undefined,
+};
+
+const SERVICE_UNAVAILABLE = 503;
+const SHOWN_MAX = 64;
+
+/** The service for any transport. Throws an `Error` that names what of the options is wrong. */
+export function createExtAuthz({ pipeline, options }: ExtAuthzDeps): UnaryHandlers {
+  const ways = createWays(pipeline, options);
+
+  function refused(thrown: unknown): Uint8Array {
+    const error = toPdpError(thrown);
+    const refusal = REFUSALS[error.kind];
+    if (refusal === undefined) return encodeNoAnswer(SERVICE_UNAVAILABLE);
+    const { reason, status, isTold } = refusal;
+    const decision = pipeline.refuse(options.application, reason, error);
+    const body = isTold ? error.message : "";
+    return encodeAuthorization(decision, { ...plainAnswer, status, body });
+  }
+
+  function answered({ decision, answer }: Outcome): Uint8Array {
+    try {
+      return encodeAuthorization(decision, answer);
+    } catch (error) {
+      return refused(error);
+    }
+  }
+
+  const check: UnaryHandler = (bytes, call) => {
+    try {
+      const request = readHttpCheck(bytes);
+      const way = request.contextExtensions["postern.decide"] ?? options.decide;
+      const decide = ways.get(way);
+      if (decide === undefined) throw unknownWay(way);
+      const outcome = decide({ request, path: parsePath(request.path), call });
+      return outcome instanceof Promise ? outcome.then(answered, refused) : answered(outcome);
+    } catch (error) {
+      return refused(error);
+    }
+  };
+
+  return new Map([[`/${AUTHORIZATION_SERVICE}/Check`, check]]);
+}
+
+/** The ways to decide, by name. */
+function createWays(pipeline: Pipeline, options: ExtAuthzOptions): ReadonlyMap<string, Decide> {
+  const readBody = createBodyReader(options);
+  const askRoute = createRouteQuestions(options.rbac, readBody);
+
+  function rego({ request, path, call }: Asked): Outcome {
+    const extensions = request.contextExtensions;
+    const body = options.body === "unparsed" ? undefined : readBody(request, path);
+    const query = {
+      application: extensions["postern.application"] ?? options.application,
+      path: extensions["postern.path"] ?? options.path,
+      input: regoInput(request, path, body),
+      read: readRegoResult,
+    };
+    const { decision, detail } = pipeline.evaluate(query, call);
+    return { decision, answer: detail };
+  }
+
+  function rbac({ request, path, call }: Asked): Outcome | Promise<Outcome> {
+    const asked = askRoute(request, path);
+    const { application } = options.rbac;
+    if (asked.kind === "unmapped") {
+      const decision = pipeline.refuse(application, "unmapped_route");
+      return { decision, answer: unmappedAnswer() };
+    }
+    if (asked.kind === "anonymous") {
+      const decision = pipeline.refuse(application, "unknown_subject");
+      return { decision, answer: anonymousAnswer() };
+    }
+    const outcomeOf = (decision: Decision): Outcome => ({
+      decision,
+      answer: decision.allowed
+        ? allowedAnswer(decision, asked.request.subject.id)
+        : forbiddenAnswer(decision, asked.permission),
+    });
+    const decision = pipeline.check(asked.request, call);
+    return decision instanceof Promise ? decision.then(outcomeOf) : outcomeOf(decision);
+  }
+
+  /** The policy may only take away what the permissions allow. */
+  function both(asked: Asked): Outcome | Promise<Outcome> {
+    const restricted = (permitted: Outcome): Outcome => {
+      if (!permitted.decision.allowed) return permitted;
+      const outcome = rego(asked);
+      if (!outcome.decision.allowed) return outcome;
+      return { ...outcome, answer: joined(permitted.answer, outcome) };
+    };
+    const permitted = rbac(asked);
+    return permitted instanceof Promise ? permitted.then(restricted) : restricted(permitted);
+  }
+
+  return new Map<string, Decide>([
+    ["rego", rego],
+    ["rbac", rbac],
+    ["both", both],
+  ]);
+}
+
+/** What the policy says of the request, with the headers that are Postern's own to set. */
+function joined(own: HttpAnswer = plainAnswer, { decision, answer }: Outcome): HttpAnswer {
+  const { headers, removedHeaders, ...rest } = answer ?? plainAnswer;
+  return {
+    ...rest,
+    headers: [
+      ...own.headers.filter(({ name }) => name !== DECISION_HEADER),
+      setHeader(DECISION_HEADER, decision.decisionId),
+      ...headers.filter(({ name }) => !isTold(name)),
+    ],
+    removedHeaders: removedHeaders.filter((name) => !isTold(name)),
+  };
+}
+
+function unknownWay(way: string): PdpError {
+  const field = "attributes.context_extensions.postern.decide";
+  const expected = "expected rego, rbac or both";
+  return new PdpError(
+    "invalid-argument",
+    `${field}: ${quoted(way, SHOWN_MAX)} is no way; ${expected}`,
+    {
+      field,
+    },
+  );
+}

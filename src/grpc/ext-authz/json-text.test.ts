@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { parseJsonText } from "./json-text.ts";
+
+const nested = (depth: number): string => `${'{"a":['.repeat(depth / 2)}${"]}".repeat(depth / 2)}`;
+
+describe("parseJsonText()", () => {
+  it.each([
+    ['{"password":"s3cret', "is not JSON at character 19"],
+    ['{"password":s3cret}', "is not JSON"],
+    ['["s3cret" at position 7', "is not JSON at character 10"],
+    ['{"s3cret"', "is not JSON at character 9"],
+    ["{", "is not JSON at character 1"],
+    ["", "is JSON that ends too early"],
+    ["{} null", "is not JSON at character 3"],
+    [nested(66), "is nested deeper than 64"],
+    ["[".repeat(4_000_000), "is nested deeper than 64"],
+    ["9".repeat(1_001), "has a number of more than 1000 digits"],
+    ['{"a":-1e400}', "has a number beyond the range of a double"],
+  ])("refuses %.20j and shows nothing of it", (text, why) => {
+    let message = "";
+    try {
+      parseJsonText(text);
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    expect(message).toBe(`attributes.request.http.body: ${why}`);
+  });
+
+  it("reads whole numbers of any size", () => {
+    const text = "[1, -9007199254740993, 12345678901234567890, 1.5, 1e2, -0.0]";
+    expect(parseJsonText(text)).toEqual([
+      1,
+      -9007199254740993n,
+      12345678901234567890n,
+      1.5,
+      100,
+      -0,
+    ]);
+    expect(parseJsonText(`-${"9".repeat(999)}`)).toBe(1n - 10n ** 999n);
+  });
+
+  it("reads what is nested as deep as may be, whatever stands in strings", () => {
+    expect(() => parseJsonText(nested(64))).not.toThrow();
+    expect(parseJsonText(`"\\"${"[".repeat(100)}"`)).toBe(`"${"[".repeat(100)}`);
+    expect(parseJsonText(`"\\\\"`)).toBe("\\");
+  });
+
+  it("replaces halves of pairs, in values and in names", () => {
+    expect(parseJsonText('"\\ud83d\\ude00 \\ud83d \\ude00\\uD83D\\uDE00"')).toBe(
+      "😀 \ufffd \ufffd😀",
+    );
+    expect(parseJsonText('"\\\\ud83d"')).toBe("\\ud83d");
+    const named = parseJsonText('{"\\ud800":1,"\\ufffd":2,"\\udfff":3}');
+    expect(Object.entries(named as object)).toEqual([["\ufffd", 3]]);
+  });
+
+  it("takes any name for a member's", () => {
+    const value = parseJsonText('[{"__proto__":{"a":1},"\\u0061":2,"constructor":3}]');
+    const [object] = value as readonly [Record<string, unknown>];
+    expect(Object.keys(object)).toEqual(["__proto__", "a", "constructor"]);
+    expect(Object.getPrototypeOf(object)).toBe(null);
+    expect(Object.values(object).map((member) => JSON.stringify(member))).toEqual([
+      '{"a":1}',
+      "2",
+      "3",
+    ]);
+  });
+});

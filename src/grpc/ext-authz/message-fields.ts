@@ -1,0 +1,139 @@
+/**
+ * Reads protobuf messages as objects with the fields' JSON names, from tables that say what the fields
+ * are. As in opa-envoy-plugin, a field at its default is absent, an enum is its number, and bytes are
+ * base64. A field that is given twice is refused: merging would let one half hide the other.
+ */
+import type { InputValue } from "../../pipeline/pipeline.ts";
+import { readStruct } from "../struct-reader.ts";
+import type { WireReader } from "../wire-reader.ts";
+
+/** An object under construction, which inherits nothing. */
+type Members = { [name: string]: InputValue };
+
+/** Reads the value of a field; the reader is behind its tag. */
+type ReadValue = (reader: WireReader, name: string) => InputValue;
+
+/** A field of a message. */
+export interface Field {
+  /** Its JSON name. */
+  readonly name: string;
+  readonly wireType: 0 | 2;
+  readonly read: ReadValue;
+  /** What is left out, since it is the same as nothing; `undefined` = nothing is. */
+  readonly absent?: InputValue;
+  readonly holds: "one" | "list" | "map";
+}
+
+/** The fields of a message by number; fields that are not there are skipped. */
+export type Fields = Readonly<Record<number, Field>>;
+
+const VARINT = 0;
+const LENGTH_DELIMITED = 2;
+
+/** A string. */
+export function text(name: string): Field {
+  return { name, wireType: LENGTH_DELIMITED, read: readText, absent: "", holds: "one" };
+}
+
+/** An int32, int64, uint32 or enum. */
+export function integer(name: string): Field {
+  return { name, wireType: VARINT, read: readInteger, absent: 0, holds: "one" };
+}
+
+/** A bool. */
+export function flag(name: string): Field {
+  return { name, wireType: VARINT, read: readFlag, absent: false, holds: "one" };
+}
+
+/** Bytes, as base64. */
+export function bytes(name: string): Field {
+  return { name, wireType: LENGTH_DELIMITED, read: readBytes, absent: "", holds: "one" };
+}
+
+/** The same field where it is one kind of a oneof, and so says something even at its default. */
+export function kindOf({ absent: _, ...field }: Field): Field {
+  return field;
+}
+
+/** A message. */
+export function message(name: string, fields: Fields): Field {
+  return { name, wireType: LENGTH_DELIMITED, read: readNested(fields), holds: "one" };
+}
+
+/** A `google.protobuf.Struct`. */
+export function struct(name: string): Field {
+  return { name, wireType: LENGTH_DELIMITED, read: readStruct, holds: "one" };
+}
+
+/** A list of messages. */
+export function list(name: string, fields: Fields): Field {
+  return { ...message(name, fields), holds: "list" };
+}
+
+/** A map from strings to what `value` reads; of a key that is given twice, the last value counts. */
+export function map(name: string, value: Field): Field {
+  return { ...value, name, holds: "map" };
+}
+
+/** Reads the message that the reader is in. */
+export function readFields(reader: WireReader, fields: Fields): Members {
+  const object: Members = Object.create(null);
+  while (reader.more()) {
+    const tag = reader.tag();
+    const field = fields[tag >>> 3];
+    if (field === undefined) reader.skip(tag);
+    else readField(reader, tag, { field, object });
+  }
+  return object;
+}
+
+function readField(
+  reader: WireReader,
+  tag: number,
+  { field, object }: { readonly field: Field; readonly object: Members },
+): void {
+  const { name, wireType, holds } = field;
+  if ((tag & 7) !== wireType) throw reader.fault("has the wrong wire type", name);
+  if (holds === "map") {
+    object[name] ??= Object.create(null) as Members;
+    readEntry(reader, field, object[name] as Members);
+    return;
+  }
+  if (holds === "list") {
+    object[name] ??= [];
+    (object[name] as InputValue[]).push(field.read(reader, name));
+    return;
+  }
+  reader.once(object[name], name);
+  const value = field.read(reader, name);
+  if (value !== field.absent) object[name] = value;
+}
+
+/** A map's entry, `key = 1`, `value = 2`; either may be left out. */
+function readEntry(reader: WireReader, { name, read, absent }: Field, object: Members): void {
+  const outer = reader.enter(name);
+  let key = "";
+  let value: InputValue | undefined;
+  while (reader.more()) {
+    const tag = reader.tag();
+    if (tag === 0x0a) key = reader.string();
+    else if (tag === 0x12) value = read(reader, key);
+    else reader.skipUnknown(tag, 2);
+  }
+  reader.leave(outer);
+  object[key] = value ?? absent ?? (Object.create(null) as Members);
+}
+
+const readText: ReadValue = (reader, name) => reader.string(name);
+const readInteger: ReadValue = (reader, name) => reader.integer(name);
+const readFlag: ReadValue = (reader, name) => reader.bool(name);
+const readBytes: ReadValue = (reader, name) => reader.bytes(name).toString("base64");
+
+function readNested(fields: Fields): ReadValue {
+  return (reader, name) => {
+    const outer = reader.enter(name);
+    const object = readFields(reader, fields);
+    reader.leave(outer);
+    return object;
+  };
+}

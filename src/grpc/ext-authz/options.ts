@@ -1,0 +1,139 @@
+import { type Static, Type } from "typebox";
+import { applicationPattern } from "../../decision/names.ts";
+
+const sourceSchema = (description: string, reason: string) =>
+  Type.String({ description, minLength: 1, maxLength: 512, reason });
+
+const SOURCES =
+  "`path/<parameter>`, `header/<name>`, `body/<member>`, `metadata/<namespace>/<member>`, " +
+  "`principal` or `xfcc/uri`";
+
+const subjectSchema = Type.Object(
+  {
+    from: sourceSchema(`Where its id stands: ${SOURCES}.`, "Whoever verifies it says where."),
+    type: Type.Union([Type.Literal("user"), Type.Literal("service")], {
+      description: "What it is.",
+      default: "user",
+      reason: "People come through a browser; services by their certificates.",
+    }),
+  },
+  { additionalProperties: false, description: "A place where the subject may stand." },
+);
+
+const routeSchema = Type.Object(
+  {
+    route: Type.String({
+      description: "Method and path: `GET /agents/{id}`, `* /files/**`.",
+      minLength: 3,
+      maxLength: 2_048,
+      reason: "The more specific route wins, wherever it stands.",
+    }),
+    permission: Type.String({
+      description: "What the subject must have: `agent:read`.",
+      minLength: 3,
+      maxLength: 127,
+      reason: "A route without one is not in the table, and so denied.",
+    }),
+    resource: Type.Record(
+      Type.String({ pattern: "^[a-z][a-z0-9_]{0,62}$" }),
+      sourceSchema(`Where the property stands: ${SOURCES}.`, "The policy compares it."),
+      {
+        description: "Properties of the resource: `id`, `owner`, `classification`, …",
+        default: {},
+        reason: "None: the question is about the resource's type.",
+      },
+    ),
+  },
+  { additionalProperties: false, description: "A route, and what it takes to pass." },
+);
+
+const rbacSchema = Type.Object(
+  {
+    application: Type.String({
+      description: "Application that has the permissions.",
+      default: "platform",
+      pattern: applicationPattern,
+      reason: "The application that ships with roles.",
+    }),
+    subject: Type.Array(subjectSchema, {
+      description: "Where the subject's id stands; the first place that has one counts.",
+      default: [],
+      maxItems: 16,
+      reason: "Nobody, so that everybody is denied, until it is said who vouches for whom.",
+    }),
+    mfaVerifiedAt: Type.Optional(
+      sourceSchema(
+        `Where it stands when the subject last showed MFA evidence: ${SOURCES}; RFC 3339, or ` +
+          "seconds since the epoch.",
+        "Without it, nobody has shown any.",
+      ),
+    ),
+    routes: Type.Array(routeSchema, {
+      description: "The table of routes; what is not in it is denied, `unmapped_route`.",
+      default: [],
+      maxItems: 10_000,
+      reason: "A route that was forgotten must not be open.",
+    }),
+  },
+  {
+    additionalProperties: false,
+    description: "How a request becomes a question about a permission.",
+  },
+);
+
+/** How Envoy's `ext_authz` is answered. */
+export const extAuthzOptionsSchema = Type.Object(
+  {
+    decide: Type.Union([Type.Literal("rego"), Type.Literal("rbac"), Type.Literal("both")], {
+      description:
+        "Who answers, unless the route's `context_extensions` say otherwise in `postern.decide`: " +
+        "`rego`, a policy for Envoy; `rbac`, the permissions of the subject by the table of routes; " +
+        "`both`, a policy that may take away what the permissions allow.",
+      default: "rego",
+      reason: "As OPA's Envoy plugin.",
+    }),
+    application: Type.String({
+      description:
+        "Application whose policy answers, unless the route's `context_extensions` name another " +
+        "in `postern.application`.",
+      default: "envoy",
+      pattern: applicationPattern,
+      reason: "What `bundles/envoy.tar.gz` is called.",
+    }),
+    path: Type.String({
+      description:
+        "Path of the document that answers, unless the route's `context_extensions` name another in " +
+        "`postern.path`: an entrypoint of the bundle, or something below one.",
+      default: "envoy/authz/allow",
+      minLength: 1,
+      maxLength: 512,
+      reason: "The default of OPA's Envoy plugin.",
+    }),
+    body: Type.Union([Type.Literal("strict"), Type.Literal("lenient"), Type.Literal("unparsed")], {
+      description:
+        "What becomes of a request's body that Envoy forwards: `strict` parses it, and denies a " +
+        "request with a malformed one; `lenient` lets the policy decide, with `parsed_body` null and " +
+        "`malformed_body` true; `unparsed` leaves `parsed_body` out.",
+      default: "strict",
+      reason: "As OPA's Envoy plugin; a body that two readers read differently hides something.",
+    }),
+    protoDescriptor: Type.Optional(
+      Type.String({
+        description:
+          "Path of a protoset (`protoc --descriptor_set_out`, `buf build -o x.binpb`), with which " +
+          "bodies of gRPC calls are parsed.",
+        minLength: 1,
+        maxLength: 4_096,
+        reason: "Without one, nobody knows what the bytes mean.",
+      }),
+    ),
+    rbac: rbacSchema,
+  },
+  { additionalProperties: false, description: "The door for Envoy." },
+);
+
+/** Options of the table of routes. */
+export type RbacOptions = Static<typeof rbacSchema>;
+
+/** Options of the door for Envoy. */
+export type ExtAuthzOptions = Static<typeof extAuthzOptionsSchema>;

@@ -1,0 +1,109 @@
+import { describe, expect, it } from "vitest";
+import { PdpError } from "../../decision/error.ts";
+import { parsePath } from "./parsed-path.ts";
+
+const longQuery = `/?${"&".repeat(10_000)}`;
+
+describe("parsePath()", () => {
+  it.each([
+    ["/%zz", 'has the malformed escape "%zz"; expected "%" and two hex digits'],
+    ["/a%2", 'has the malformed escape "%2"; expected "%" and two hex digits'],
+    [`/%${"x".repeat(10_000)}`, 'has the malformed escape "%xx"; expected "%" and two hex digits'],
+    ["/?a=%", 'has the malformed escape "%"; expected "%" and two hex digits'],
+    ["/?a=1;b=2", 'has a ";" between parameters; expected "&"'],
+    [longQuery, "has more than 10000 parameters"],
+  ])("refuses %.20j and says why", (path, why) => {
+    const field = "attributes.request.http.path";
+    const expected = new PdpError("invalid-argument", `${field}: ${why}`, { field });
+    expect(() => parsePath(path)).toThrow(expected);
+  });
+
+  it.each([
+    ["", [""], [""]],
+    ["/", [""], [""]],
+    ["/a/b", ["a", "b"], ["a", "b"]],
+    ["/a/", ["a", ""], ["a", ""]],
+    ["//admin", ["admin"], ["", "admin"]],
+    ["/a%2Fb/c", ["a", "b", "c"], ["a/b", "c"]],
+    ["/%2Fa", ["a"], ["/a"]],
+    ["/a+b%20c", ["a+b c"], ["a+b c"]],
+    ["/%C3%A9%F0%9F%98%80", ["é😀"], ["é😀"]],
+    ["/ü%FFü", ["ü\ufffdü"], ["ü\ufffdü"]],
+    ["/%EF%BB%BFa", ["\ufeffa"], ["\ufeffa"]],
+    ["/%E2%2F%82", ["\ufffd", "\ufffd"], ["\ufffd/\ufffd"]],
+    ["/a?b/c", ["a"], ["a"]],
+  ])("decodes and splits %j, and splits and decodes it", (path, parsedPath, segments) => {
+    expect(parsePath(path)).toMatchObject({ parsedPath, parsedPathSegments: segments });
+  });
+
+  it("gives what stands before the query, as it is", () => {
+    expect(parsePath("//a%2Fb?c?d").rawPath).toBe("//a%2Fb");
+    expect(parsePath("/%41").rawPath).toBe("/%41");
+  });
+
+  it("keeps the order of a parameter's values", () => {
+    const { parsedQuery } = parsePath("/?b=2&a=1&&b=1&b&=x&%C3%A9=a+b%2Bc&a=b=c&d=?");
+    expect({ ...parsedQuery }).toEqual({
+      b: ["2", "1", ""],
+      a: ["1", "b=c"],
+      "": ["x"],
+      é: ["a b+c"],
+      d: ["?"],
+    });
+  });
+
+  it("takes any name for a parameter's", () => {
+    const { parsedQuery } = parsePath("/?__proto__=a&constructor=b&__proto__=c");
+    expect(Object.entries(parsedQuery)).toEqual([
+      ["__proto__", ["a", "c"]],
+      ["constructor", ["b"]],
+    ]);
+    expect(Object.getPrototypeOf(parsedQuery)).toBe(null);
+  });
+
+  it.each([
+    "//admin",
+    "/a//b",
+    "/a//",
+    "/a%2fb",
+    "/a%5Cb",
+    "/a\\b",
+    "/./a",
+    "/a/..",
+    "/a/%2e%2E/b",
+    "/a/.%2e",
+    "/a/..;x/b",
+    "/a;x=1/b",
+    "/a%3Bx",
+    "/%2561",
+    "/a%00.png",
+    "/a%0d%0aX:y",
+    "/a%7F",
+    "/a\tb",
+    "/a#b",
+    "/a?b#c",
+    "/%C0%AF",
+    "/%C0%AE%C0%AE/a",
+    "/%FF",
+    "/%ED%A0%80",
+    "/\ufffd",
+    "*",
+    "a/b",
+  ])("finds %j ambiguous", (path) => {
+    expect(parsePath(path).isAmbiguous).toBe(true);
+  });
+
+  it.each([
+    "",
+    "/",
+    "/a/b/",
+    "/.well-known/a..b/...",
+    "/a%20b+c",
+    "/%C3%A9/ü",
+    "/a?b=//%2F..%5C",
+    "/a:b@c,d=e&f$g!(h)*'~",
+    "/%41%23%3F",
+  ])("finds %j clear", (path) => {
+    expect(parsePath(path).isAmbiguous).toBe(false);
+  });
+});

@@ -1,0 +1,150 @@
+import { Create } from "typebox/value";
+import { describe, expect, it } from "vitest";
+import type { BodyReading } from "./body-reader.ts";
+import type { HttpCheck } from "./check-request.ts";
+import { extAuthzOptionsSchema, type RbacOptions } from "./options.ts";
+import { parsePath } from "./parsed-path.ts";
+import { createRouteQuestions } from "./route-questions.ts";
+
+const route = { route: "GET /agents/{id}", permission: "agent:read", resource: { id: "path/id" } };
+const whole: BodyReading = { parsedBody: { owner: "u2" }, isTruncated: false, isMalformed: false };
+
+interface Given {
+  readonly options?: Partial<RbacOptions>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly method?: string;
+  readonly path?: string;
+  readonly source?: object;
+  readonly body?: BodyReading;
+}
+
+function ask({ options = {}, body = whole, ...given }: Given) {
+  const { method = "GET", path = "/agents/a1", headers = { "x-user": "u1" }, source } = given;
+  const { rbac } = Create(extAuthzOptionsSchema) as { rbac: RbacOptions };
+  const subject = [{ from: "header/x-user", type: "user" as const }];
+  const askRoute = createRouteQuestions(
+    { ...rbac, subject, routes: [route], ...options },
+    () => body,
+  );
+  const http = { method, path, headers };
+  const request: HttpCheck = {
+    attributes: { request: { http }, ...(source && { source: { ...source } }) },
+    ...{
+      path,
+      headers,
+      body: "",
+      rawBody: "",
+      contextExtensions: {},
+      sourcePrincipal: "spiffe://web",
+    },
+  };
+  return askRoute(request, parsePath(path));
+}
+
+describe("createRouteQuestions()", () => {
+  it("makes a question of a route", () => {
+    const source = { address: { socketAddress: { address: "10.1.2.3" } } };
+    const headers = { "x-user": "u1", "x-request-id": "r1" };
+    expect(ask({ headers, source })).toEqual({
+      kind: "question",
+      permission: "agent:read",
+      request: {
+        application: "platform",
+        subject: { type: "user", id: "u1", properties: {} },
+        action: { name: "read", properties: {} },
+        resource: { type: "agent", id: "a1", properties: {} },
+        context: { ip: "10.1.2.3" },
+        requestId: "r1",
+        consistency: { minimumGeneration: 0, bypassCache: false },
+      },
+    });
+  });
+
+  it("takes properties from where they stand, and leaves out those that don't", () => {
+    const resource = { owner: "body/owner", creator: "body/creator", project: "header/x-project" };
+    const headers = { "x-user": "u1", "x-project": "alpha" };
+    expect(ask({ options: { routes: [{ ...route, resource }] }, headers })).toMatchObject({
+      request: { resource: { id: undefined, properties: { owner: "u2", project: "alpha" } } },
+    });
+  });
+
+  it("decodes a parameter", () => {
+    expect(ask({ path: "/agents/a%20b%C3%A9" })).toMatchObject({
+      request: { resource: { id: "a bé" } },
+    });
+  });
+
+  it("takes the first subject that there is", () => {
+    const subject = [
+      { from: "header/x-user", type: "user" as const },
+      { from: "principal", type: "service" as const },
+    ];
+    const ofSubject = (headers: Record<string, string>) => ask({ options: { subject }, headers });
+    expect(ofSubject({ "x-user": "u1" })).toMatchObject({ request: { subject: { id: "u1" } } });
+    expect(ofSubject({})).toMatchObject({
+      request: { subject: { type: "service", id: "spiffe://web" } },
+    });
+  });
+
+  it.each([
+    ["1764000000", "2025-11-24T16:00:00.000Z"],
+    ["2026-01-05T10:00:00Z", "2026-01-05T10:00:00Z"],
+  ])("takes the time of MFA evidence: %s", (text, instant) => {
+    const options = { mfaVerifiedAt: "header/x-mfa" };
+    const headers = { "x-user": "u1", "x-mfa": text };
+    expect(ask({ options, headers })).toMatchObject({
+      request: { context: { mfa: { verified_at: instant } } },
+    });
+  });
+
+  it("knows nobody where no place has a subject", () => {
+    expect(ask({ headers: {} })).toEqual({ kind: "anonymous", permission: "agent:read" });
+    expect(ask({ options: { subject: [] } })).toEqual({
+      kind: "anonymous",
+      permission: "agent:read",
+    });
+  });
+
+  it.each([
+    ["another method", { method: "POST" }],
+    ["another path", { path: "/models/a1" }],
+    ["no method", { method: "" }],
+    ["a path that the upstream may read as another", { path: "/agents/%2e%2e" }],
+    ["a path with an encoded slash", { path: "/agents/a%2Fb" }],
+    ["a path with two slashes", { path: "//agents/a1" }],
+    ["a path with parameters", { path: "/agents/a1;x=y" }],
+  ])("has no route for %s", (_, given) => {
+    expect(ask(given)).toEqual({ kind: "unmapped" });
+  });
+
+  it("refuses what can't be part of a question", () => {
+    const long = "x".repeat(257);
+    expect(() => ask({ headers: { "x-user": long } })).toThrow(/^subject\.id: /);
+    expect(() => ask({ path: `/agents/${long}` })).toThrow(/^resource\.id: /);
+    const routes = [{ ...route, resource: { owner: "body/owner" } }];
+    const body = { ...whole, isTruncated: true };
+    expect(() => ask({ options: { routes }, body })).toThrow(
+      /^attributes\.request\.http\.body: is not whole, /,
+    );
+    expect(ask({ body })).toMatchObject({ kind: "question" });
+  });
+
+  it.each<[Partial<RbacOptions>, string]>([
+    [{ subject: [{ from: "cookie/x", type: "user" }] }, 'subject[0].from: "cookie/x" is no source'],
+    [{ mfaVerifiedAt: "x" }, 'mfa_verified_at: "x" is no source'],
+    [{ routes: [{ ...route, route: "GET agents" }] }, "routes[0].route: expected a method"],
+    [{ routes: [{ ...route, permission: "agent" }] }, "routes[0].permission: the action: "],
+    [{ routes: [{ ...route, permission: "a:b:c" }] }, "routes[0].permission: has more than one"],
+    [{ routes: [{ ...route, permission: "agent:*" }] }, "routes[0].permission: the action: "],
+    [
+      { routes: [{ ...route, resource: { id: "path/agent" } }] },
+      "routes[0].resource.id: the route has no parameter {agent}",
+    ],
+    [
+      { routes: [route, { ...route, route: "GET /agents/{agent}", resource: {} }] },
+      "routes[1].route: is the same as routes[0]",
+    ],
+  ])("refuses options that can't be meant, and names the place: %j", (options, why) => {
+    expect(() => ask({ options })).toThrow(`ext_authz.rbac.${why}`);
+  });
+});

@@ -1,0 +1,198 @@
+/** From Envoy's request to the question about a permission that its route stands for. */
+import { PdpError } from "../../decision/error.ts";
+import { emptyObject, type JsonObject } from "../../decision/json.ts";
+import { checkId, checkTerm } from "../../decision/names.ts";
+import type { AccessRequest, SubjectRef, SubjectType } from "../../decision/request.ts";
+import type { ReadBody } from "./body-reader.ts";
+import type { HttpCheck } from "./check-request.ts";
+import type { RbacOptions } from "./options.ts";
+import type { ParsedPath } from "./parsed-path.ts";
+import {
+  createRouteTable,
+  parseRoute,
+  type RouteTable,
+  type RouteTemplate,
+  SameRoute,
+} from "./route-table.ts";
+import {
+  parseValueSource,
+  pathParameterOf,
+  type RequestFacts,
+  type ValueSource,
+} from "./value-source.ts";
+
+/** What a request asks, or why it asks nothing that can be decided. */
+export type RouteQuestion =
+  | { readonly kind: "question"; readonly request: AccessRequest; readonly permission: string }
+  | { readonly kind: "unmapped" }
+  /** Nobody is named; `permission` is what it would take. */
+  | { readonly kind: "anonymous"; readonly permission: string };
+
+/** Makes questions. Throws `PdpError` `invalid-argument` for what can't be part of one. */
+export type AskRoute = (request: HttpCheck, path: ParsedPath) => RouteQuestion;
+
+/** A route, ready for use. */
+interface Route {
+  readonly permission: string;
+  readonly resourceType: string;
+  readonly action: string;
+  readonly properties: readonly (readonly [name: string, source: ValueSource])[];
+}
+
+interface SubjectSource {
+  readonly type: SubjectType;
+  readonly from: ValueSource;
+}
+
+/** Makes the questions of a table. Throws an `Error` that names what of the options is wrong. */
+export function createRouteQuestions(options: RbacOptions, readBody: ReadBody): AskRoute {
+  const subjects = options.subject.map(({ from, type }, index): SubjectSource => {
+    return { type, from: at(`subject[${index}].from`, () => parseValueSource(from)) };
+  });
+  const { mfaVerifiedAt } = options;
+  const verifiedAt =
+    mfaVerifiedAt === undefined
+      ? undefined
+      : at("mfa_verified_at", () => parseValueSource(mfaVerifiedAt));
+  const table = tableOf(options.routes);
+
+  return (request, path) => {
+    // Nobody knows which route the upstream takes.
+    if (path.isAmbiguous) return { kind: "unmapped" };
+    const match = table.find(methodOf(request), path.parsedPathSegments);
+    if (match === undefined) return { kind: "unmapped" };
+    const { route, parameters } = match;
+    const { permission, resourceType, action, properties } = route;
+    const body = () => wholeBody(request, path, readBody);
+    const facts: RequestFacts = { request, parameters, body };
+    const subject = subjectOf(subjects, facts);
+    if (subject === undefined) return { kind: "anonymous", permission };
+    const { id, ...rest } = propertiesOf(properties, facts);
+    if (id !== undefined) checkId(id, "resource.id");
+    return {
+      kind: "question",
+      permission,
+      request: {
+        application: options.application,
+        subject,
+        action: { name: action, properties: emptyObject },
+        resource: { type: resourceType, id, properties: rest },
+        context: contextOf(facts, verifiedAt),
+        requestId: request.headers["x-request-id"] ?? "",
+        consistency: { minimumGeneration: 0, bypassCache: false },
+      },
+    };
+  };
+}
+
+function tableOf(routes: RbacOptions["routes"]): RouteTable<Route> {
+  const made = routes.map((options, index) => {
+    const place = `routes[${index}]`;
+    const template = at(`${place}.route`, () => parseRoute(options.route));
+    return { template, route: routeOf(options, { place, template }) };
+  });
+  try {
+    return createRouteTable(made);
+  } catch (error) {
+    if (!(error instanceof SameRoute)) throw error;
+    throw wrong(`routes[${error.second}].route`, error);
+  }
+}
+
+function routeOf(
+  { permission, resource }: RbacOptions["routes"][number],
+  { place, template }: { readonly place: string; readonly template: RouteTemplate },
+): Route {
+  const [resourceType = "", action = "", ...more] = permission.split(":");
+  at(`${place}.permission`, () => {
+    if (more.length > 0) throw new Error("has more than one colon; expected resource:action");
+    checkTerm(resourceType, "the resource");
+    checkTerm(action, "the action");
+  });
+  const names = template.segments.flatMap((segment) =>
+    segment.kind === "parameter" ? segment.name : [],
+  );
+  const properties = Object.entries(resource).map(([name, text]) =>
+    at(`${place}.resource.${name}`, () => {
+      const parameter = pathParameterOf(text);
+      if (parameter !== undefined && !names.includes(parameter)) {
+        throw new Error(`the route has no parameter {${parameter}}`);
+      }
+      return [name, parseValueSource(text)] as const;
+    }),
+  );
+  return { permission, resourceType, action, properties };
+}
+
+function at<Value>(place: string, make: () => Value): Value {
+  try {
+    return make();
+  } catch (error) {
+    throw wrong(place, error);
+  }
+}
+
+function wrong(place: string, cause: unknown): Error {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new Error(`ext_authz.rbac.${place}: ${why}`, { cause });
+}
+
+function methodOf({ attributes }: HttpCheck): string {
+  const { method } = (attributes as { request: { http: { method?: string } } }).request.http;
+  return method ?? "";
+}
+
+/** What a route takes from the rest of a body could say something else. */
+function wholeBody(request: HttpCheck, path: ParsedPath, readBody: ReadBody) {
+  const { parsedBody, isTruncated } = readBody(request, path);
+  if (!isTruncated) return parsedBody;
+  const field = "attributes.request.http.body";
+  throw new PdpError("invalid-argument", `${field}: is not whole, and the route takes from it`, {
+    field,
+  });
+}
+
+function subjectOf(sources: readonly SubjectSource[], facts: RequestFacts): SubjectRef | undefined {
+  for (const { type, from } of sources) {
+    const id = from(facts);
+    if (id === undefined) continue;
+    checkId(id, "subject.id");
+    return { type, id, properties: emptyObject };
+  }
+  return undefined;
+}
+
+function propertiesOf(
+  properties: Route["properties"],
+  facts: RequestFacts,
+): { readonly [name: string]: string } {
+  const found: { [name: string]: string } = Object.create(null);
+  for (const [name, source] of properties) {
+    const value = source(facts);
+    if (value !== undefined) found[name] = value;
+  }
+  return found;
+}
+
+/** What Envoy knows of the caller's address, and when it has shown MFA evidence. */
+function contextOf(facts: RequestFacts, verifiedAt: ValueSource | undefined): JsonObject {
+  const { attributes } = facts.request as { attributes: SourceAddress };
+  const ip = attributes.source?.address?.socketAddress?.address;
+  const shown = verifiedAt?.(facts);
+  return {
+    ...(ip !== undefined && { ip }),
+    ...(shown !== undefined && { mfa: { verified_at: instantOf(shown) } }),
+  };
+}
+
+interface SourceAddress {
+  readonly source?: {
+    readonly address?: { readonly socketAddress?: { readonly address?: string } };
+  };
+}
+
+/** Seconds since the epoch, as `auth_time` of a token is, as RFC 3339. */
+function instantOf(text: string): string {
+  if (!/^\d{1,11}$/.test(text)) return text;
+  return new Date(Number(text) * 1_000).toISOString();
+}

@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import type { InputValue } from "../../pipeline/pipeline.ts";
+import type { HttpCheck } from "./check-request.ts";
+import { parseValueSource } from "./value-source.ts";
+
+const request: HttpCheck = {
+  attributes: {
+    metadataContext: {
+      filterMetadata: { "envoy.filters.http.jwt_authn": { payload: { sub: "u1", aud: ["a"] } } },
+    },
+  },
+  path: "/agents/a1",
+  // As they are decoded: without a prototype.
+  headers: Object.assign(Object.create(null), {
+    ...{ "x-owner": "u2", empty: "", "x-forwarded-client-cert": "By=a;URI=spiffe://web" },
+  }),
+  body: "",
+  rawBody: "",
+  contextExtensions: {},
+  sourcePrincipal: "spiffe://mesh/web",
+};
+const body: InputValue = {
+  agent: { owner: "u3", size: 7, big: 10n ** 20n, part: 0.5, is: true, list: ["x"], none: null },
+};
+const take = (text: string) =>
+  parseValueSource(text)({
+    ...{ request, body: () => body },
+    parameters: new Map([["id", "a1"]]),
+  });
+
+describe("parseValueSource()", () => {
+  it.each([
+    ["path/id", "a1"],
+    ["path/other", undefined],
+    ["header/X-Owner", "u2"],
+    ["header/empty", undefined],
+    ["header/absent", undefined],
+    ["header/constructor", undefined],
+    ["body/agent/owner", "u3"],
+    ["body/agent/size", "7"],
+    ["body/agent/big", "100000000000000000000"],
+    ["body/agent/part", undefined],
+    ["body/agent/is", undefined],
+    ["body/agent/list", undefined],
+    ["body/agent/list/0", undefined],
+    ["body/agent/none", undefined],
+    ["body/agent/owner/length", undefined],
+    ["body/constructor/name", undefined],
+    ["metadata/envoy.filters.http.jwt_authn/payload/sub", "u1"],
+    ["metadata/envoy.filters.http.jwt_authn/payload/aud", undefined],
+    ["metadata/other/payload/sub", undefined],
+    ["principal", "spiffe://mesh/web"],
+    ["xfcc/uri", "spiffe://web"],
+    ["xfcc/dns", undefined],
+  ])("takes %s: %o", (text, value) => {
+    expect(take(text)).toBe(value);
+  });
+
+  it.each([
+    ...[
+      "",
+      "id",
+      "path",
+      "path/",
+      "path/a/b",
+      "header",
+      "header/a/b",
+      "body",
+      "body//a",
+      "cookie/a",
+    ],
+    ...["metadata/namespace", "principal/uri", "xfcc", "xfcc/by", "xfcc/uri/a", "constructor/a"],
+    `body${"/a".repeat(17)}`,
+  ])("refuses %o, and says what there is", (text) => {
+    expect(() => parseValueSource(text)).toThrow(/ is no source; expected path\/<parameter>, /);
+  });
+});

@@ -1,0 +1,83 @@
+import type { ActivePolicy } from "../bundle/active-policy.ts";
+import { allow, type Decision, type DecisionFrame, deny } from "../decision/decision.ts";
+import { PdpError } from "../decision/error.ts";
+import type { JsonValue } from "../decision/json.ts";
+import type { FailureLog } from "./failure-log.ts";
+import type { CallContext, Pipeline, PolicyQuery, PolicyVerdict } from "./pipeline.ts";
+import type { Questions } from "./question.ts";
+
+/** What questions to policies alone need. */
+export interface PolicyQueriesDeps {
+  readonly questions: Questions;
+  readonly frameOf: (policy: ActivePolicy) => DecisionFrame;
+  readonly failures: FailureLog;
+  readonly counted: (decision: Decision) => Decision;
+}
+
+/** Where a policy has a document: an entrypoint, and the members below it. */
+interface DocumentPlace {
+  readonly entrypoint: number;
+  readonly members: readonly string[];
+}
+
+/** Makes `Pipeline.evaluate`. */
+export function createPolicyQueries(deps: PolicyQueriesDeps): Pipeline["evaluate"] {
+  const { questions, frameOf, failures, counted } = deps;
+
+  return <Detail>(query: PolicyQuery<Detail>, call: CallContext): PolicyVerdict<Detail> => {
+    // The policy may decide about anybody.
+    questions.authenticate("", call);
+    const active = questions.policyOf(query.application);
+    const { entrypoint, members } = placeOf(active, query.path);
+    const nowNs = questions.now().ns;
+    const { input, read } = query;
+    const result = active.policy.evaluate({ entrypoint, input, kept: undefined, nowNs });
+    const frame = frameOf(active);
+    if (result.kind === "failed") {
+      failures.add(frame, result);
+      const decision = counted(deny(frame, `indeterminate:${result.why}`));
+      return { decision, detail: undefined };
+    }
+    const document = result.kind === "value" ? memberAt(result.value, members) : undefined;
+    if (document === undefined) {
+      return { decision: counted(deny(frame, "deny:undefined")), detail: undefined };
+    }
+    const reading = read(document);
+    if (reading === undefined) {
+      const message = `${query.path} has none of the documented shapes`;
+      failures.add(frame, { why: "result", message });
+      return { decision: counted(deny(frame, "indeterminate:result")), detail: undefined };
+    }
+    const decision =
+      reading.allows === true
+        ? allow(frame, { reason: "policy:allow", obligations: [], grant: undefined })
+        : deny(frame, "deny:policy");
+    return { decision: counted(decision), detail: reading.detail };
+  };
+}
+
+/** The entrypoint that is the path, or the nearest above it. */
+function placeOf({ application, policy }: ActivePolicy, path: string): DocumentPlace {
+  const exact = policy.entrypoints.get(path);
+  if (exact !== undefined) return { entrypoint: exact, members: [] };
+  const parts = path.split("/");
+  for (let length = parts.length - 1; length > 0; length -= 1) {
+    const entrypoint = policy.entrypoints.get(parts.slice(0, length).join("/"));
+    if (entrypoint !== undefined) return { entrypoint, members: parts.slice(length) };
+  }
+  const has = [...policy.entrypoints.keys()].join(", ");
+  throw new PdpError(
+    "not-found",
+    `path: ${JSON.stringify(path)} is none of the documents of ${application}; it has ${has}`,
+    { field: "path" },
+  );
+}
+
+function memberAt(value: JsonValue, members: readonly string[]): JsonValue | undefined {
+  let at: JsonValue | undefined = value;
+  for (const name of members) {
+    if (typeof at !== "object" || at === null || !Object.hasOwn(at, name)) return undefined;
+    at = (at as { readonly [name: string]: JsonValue })[name];
+  }
+  return at;
+}

@@ -1,0 +1,141 @@
+// A real Envoy, and the real Postern with a table of routes over the roles of `platform`: no Rego of
+// anybody's own.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  type EchoedRequest,
+  type EchoUpstream,
+  openUpstream,
+} from "../../support/echo-upstream.ts";
+import { type EnvoyServer, openEnvoy } from "../../support/envoy.ts";
+import { type HttpQuestion, httpCall } from "../../support/http-call.ts";
+import { createWorkspace, type ServerProcess, type Workspace } from "../../support/workspace.ts";
+
+const routes = [
+  {
+    route: "POST /agents/{id}/run",
+    permission: "agent:execute",
+    resource: { id: "path/id", classification: "header/x-classification" },
+  },
+  { route: "PUT /settings/**", permission: "admin:configure" },
+  {
+    route: "POST /models/{id}/deploy",
+    permission: "model:deploy",
+    resource: { id: "path/id", owner: "body/owner" },
+  },
+];
+
+let workspace: Workspace;
+let server: ServerProcess;
+let upstream: EchoUpstream;
+let envoy: EnvoyServer;
+
+beforeAll(async () => {
+  workspace = createWorkspace({
+    POSTERN_EXT_AUTHZ_DECIDE: "rbac",
+    POSTERN_EXT_AUTHZ_RBAC_SUBJECT: JSON.stringify([
+      { from: "metadata/envoy.filters.http.jwt_authn/payload/sub" },
+      { from: "header/x-user" },
+    ]),
+    POSTERN_EXT_AUTHZ_RBAC_MFA_VERIFIED_AT: "header/x-mfa-at",
+    POSTERN_EXT_AUTHZ_RBAC_ROUTES: JSON.stringify(routes),
+  });
+  server = await workspace.serve();
+  upstream = await openUpstream();
+  envoy = await openEnvoy({
+    ...{ pdp: [server.address], upstreamPort: upstream.port, failureModeAllow: true },
+    withRequestBody: { maxRequestBytes: 1_024, allowPartialMessage: true },
+    routes: [
+      { prefix: "/unchecked", disabled: true },
+      { prefix: "/agents/both", contextExtensions: { "postern.decide": "both" } },
+      { prefix: "/" },
+    ],
+  });
+});
+afterAll(async () => {
+  await envoy?.close();
+  upstream?.close();
+  await server?.stop();
+  workspace?.remove();
+});
+
+const ask = (question: HttpQuestion) => httpCall(envoy.port, question);
+const run = (headers: Record<string, string>): HttpQuestion => ({
+  ...{ method: "POST", path: "/agents/a1/run", headers },
+});
+const valuesOf = ({ headers }: EchoedRequest, name: string): string[] =>
+  headers.filter(([header]) => header.toLowerCase() === name).map(([, value]) => value);
+
+describe("a table of routes", () => {
+  it("lets pass who has the permission, and tells the upstream who it is", async () => {
+    const { status, body } = await ask(run({ "x-user": "user-123" }));
+    expect(status).toBe(200);
+    const request = JSON.parse(body) as EchoedRequest;
+    expect(valuesOf(request, "x-postern-subject")).toEqual(["user-123"]);
+    expect(valuesOf(request, "x-postern-decision-id")[0]).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it("keeps out a subject that a client smuggles in", async () => {
+    const headers = { "x-user": "user-123", "X-Postern-Subject": "admin-1" };
+    const { body } = await ask(run(headers));
+    expect(valuesOf(JSON.parse(body), "x-postern-subject")).toEqual(["user-123"]);
+  });
+
+  it("answers 403 to who has not, and says what it takes", async () => {
+    const question = { method: "PUT", path: "/settings/a/b", headers: { "x-user": "user-123" } };
+    const { status, headers, body } = await ask(question);
+    expect(status).toBe(403);
+    expect(headers).toContainEqual(["content-type", "application/json"]);
+    expect(JSON.parse(body)).toEqual({ error: "forbidden", required: "admin:configure" });
+  });
+
+  it("answers 401 to nobody, and to somebody unknown 403", async () => {
+    expect(await ask(run({}))).toMatchObject({ status: 401, body: '{"error":"unauthenticated"}' });
+    expect((await ask(run({ "x-user": "who-is-this" }))).status).toBe(403);
+  });
+
+  it("challenges who has to show MFA evidence, and lets pass who has", async () => {
+    const question = (mfa: Record<string, string>) =>
+      run({ "x-user": "user-123", "x-classification": "sensitive", ...mfa });
+    const { status, headers, body } = await ask(question({}));
+    expect(status).toBe(401);
+    expect(JSON.parse(body).error).toBe("mfa_required");
+    const challenge = headers.find(([name]) => name === "www-authenticate")?.[1];
+    expect(challenge).toContain('error="insufficient_user_authentication"');
+    const now = `${Math.floor(Date.now() / 1_000)}`;
+    expect((await ask(question({ "x-mfa-at": now }))).status).toBe(200);
+    expect((await ask(question({ "x-mfa-at": `${Number(now) - 3_600}` }))).status).toBe(401);
+  });
+
+  it.each([
+    "/agents/a1",
+    "/agents//a1/run",
+    "/agents/a1/run/",
+    "/agents/%61/../run",
+    "/x/agents/a1/run",
+  ])("denies what no route stands for: %s", async (path) => {
+    const { status, body } = await ask({ ...run({ "x-user": "user-123" }), path });
+    expect([status, JSON.parse(body)]).toEqual([403, { error: "unmapped_route" }]);
+  });
+
+  it("lets pass unchecked what Envoy's route says", async () => {
+    expect((await ask({ path: "/unchecked/health" })).status).toBe(200);
+  });
+
+  it("does not take a missing policy for a yes", async () => {
+    // There is no policy for Envoy, which `both` would ask after the permissions.
+    const question = { ...run({ "x-user": "user-123" }), path: "/agents/both/run" };
+    expect(await ask(question)).toMatchObject({ status: 403, body: "" });
+  });
+
+  it("denies what would be taken from the rest of a body", async () => {
+    const deploy = (body: string) => ({
+      ...{ method: "POST", path: "/models/m1/deploy", body },
+      headers: { "x-user": "user-123", "content-type": "application/json" },
+    });
+    const whole = await ask(deploy('{"owner":"user-123"}'));
+    const cut = await ask(deploy(JSON.stringify({ owner: "user-123", text: "x".repeat(2_000) })));
+    expect(whole.status).toBe(200);
+    expect(cut.status).toBe(400);
+    expect((await ask(deploy('{"owner":"user-456"}'))).status).toBe(403);
+  });
+});

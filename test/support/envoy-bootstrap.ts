@@ -1,0 +1,194 @@
+import type { TlsFiles } from "./tls-files.ts";
+
+/** How an Envoy is started: one listener, ext_authz before one upstream. */
+export interface EnvoySetup {
+  /** Where the PDP listens: `host:port` with an address as host, or `unix:/path`. */
+  readonly pdp: readonly string[];
+  /** Port of 127.0.0.1 that allowed requests go to. */
+  readonly upstreamPort: number;
+  /** Port of 127.0.0.1 to listen on; a free one if left out. */
+  readonly port?: number;
+  /** Time for a check; 2000 unless said, since Envoy's own 200 is short on a busy machine. */
+  readonly timeoutMs?: number;
+  readonly failureModeAllow?: boolean;
+  /** HTTP status when the check fails; Envoy's default is 403. */
+  readonly statusOnError?: number;
+  readonly withRequestBody?: RequestBodySetup;
+  readonly encodeRawHeaders?: boolean;
+  /** The listener speaks TLS with these, asks for a certificate, and tells the PDP of it. */
+  readonly includePeerCertificate?: TlsFiles;
+  /** By namespace, the dynamic metadata that is set before the check and passed on with it. */
+  readonly metadataContextNamespaces?: Readonly<Record<string, object>>;
+  readonly clearRouteCache?: boolean;
+  /** In order of precedence; one for `/` unless said. */
+  readonly routes?: readonly EnvoyRoute[];
+  /** A line of the access log, in Envoy's format language. */
+  readonly accessLogFormat?: string;
+}
+
+/** What of a request's body is sent along. */
+export interface RequestBodySetup {
+  readonly maxRequestBytes: number;
+  readonly allowPartialMessage?: boolean;
+  readonly packAsBytes?: boolean;
+}
+
+/** What holds for the requests below a path. */
+export interface EnvoyRoute {
+  /** Its name in the access log, too. */
+  readonly prefix: string;
+  readonly contextExtensions?: Readonly<Record<string, string>>;
+  /** Lets requests through without a check. */
+  readonly disabled?: boolean;
+}
+
+/** What the process that runs Envoy has chosen. */
+export interface EnvoyPlaces {
+  readonly port: number;
+  /** Path of the access log. */
+  readonly accessLog: string;
+}
+
+const FILTERS = "envoy.extensions.filters";
+const AUTHZ_FILTER = "envoy.filters.http.ext_authz";
+const METADATA_FILTER = "envoy.filters.http.set_metadata";
+
+/** The bootstrap of an Envoy, to be written as JSON. */
+export function envoyBootstrap(setup: EnvoySetup, places: EnvoyPlaces): object {
+  return {
+    static_resources: {
+      listeners: [listener(setup, places)],
+      clusters: [
+        cluster("pdp", setup.pdp.map(pdpAddress), HTTP2),
+        cluster("upstream", [hostAddress("127.0.0.1", setup.upstreamPort)]),
+      ],
+    },
+  };
+}
+
+function listener(setup: EnvoySetup, { port, accessLog }: EnvoyPlaces): object {
+  const { routes = [{ prefix: "/" }], accessLogFormat, includePeerCertificate: tls } = setup;
+  const manager = typed(`${FILTERS}.network.http_connection_manager.v3.HttpConnectionManager`, {
+    stat_prefix: "test",
+    route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes: routes.map(route) }] },
+    http_filters: httpFilters(setup),
+    access_log: accessLogFormat === undefined ? [] : [fileLog(accessLog, accessLogFormat)],
+  });
+  const chain = { filters: [{ name: "http", typed_config: manager }] };
+  return {
+    name: "downstream",
+    address: hostAddress("127.0.0.1", port),
+    // Another that listens on the port is an error, not a companion.
+    enable_reuse_port: false,
+    filter_chains: [tls === undefined ? chain : { ...chain, transport_socket: tlsSocket(tls) }],
+  };
+}
+
+function httpFilters(setup: EnvoySetup): readonly object[] {
+  const metadata = Object.entries(setup.metadataContextNamespaces ?? {});
+  const setMetadata = typed(`${FILTERS}.http.set_metadata.v3.Config`, {
+    metadata: metadata.map(([namespace, value]) => ({ metadata_namespace: namespace, value })),
+  });
+  return [
+    ...(metadata.length === 0 ? [] : [{ name: METADATA_FILTER, typed_config: setMetadata }]),
+    { name: AUTHZ_FILTER, typed_config: authzFilter(setup) },
+    { name: "envoy.filters.http.router", typed_config: typed(`${FILTERS}.http.router.v3.Router`) },
+  ];
+}
+
+/** A setting that is left out stays out, so that Envoy's own default holds. */
+function authzFilter(setup: EnvoySetup): object {
+  const { timeoutMs = 2_000, statusOnError, withRequestBody } = setup;
+  return typed(`${FILTERS}.http.ext_authz.v3.ExtAuthz`, {
+    transport_api_version: "V3",
+    grpc_service: { envoy_grpc: { cluster_name: "pdp" }, timeout: `${timeoutMs / 1000}s` },
+    failure_mode_allow: setup.failureModeAllow,
+    status_on_error: statusOnError === undefined ? undefined : { code: statusOnError },
+    with_request_body:
+      withRequestBody === undefined
+        ? undefined
+        : {
+            max_request_bytes: withRequestBody.maxRequestBytes,
+            allow_partial_message: withRequestBody.allowPartialMessage,
+            pack_as_bytes: withRequestBody.packAsBytes,
+          },
+    encode_raw_headers: setup.encodeRawHeaders,
+    include_peer_certificate: setup.includePeerCertificate === undefined ? undefined : true,
+    metadata_context_namespaces: Object.keys(setup.metadataContextNamespaces ?? {}),
+    clear_route_cache: setup.clearRouteCache,
+  });
+}
+
+function route({ prefix, contextExtensions, disabled }: EnvoyRoute): object {
+  const perRoute = `${FILTERS}.http.ext_authz.v3.ExtAuthzPerRoute`;
+  let config: object | undefined;
+  if (disabled === true) config = typed(perRoute, { disabled });
+  else if (contextExtensions !== undefined) {
+    config = typed(perRoute, { check_settings: { context_extensions: contextExtensions } });
+  }
+  return {
+    name: prefix,
+    match: { prefix },
+    route: { cluster: "upstream" },
+    typed_per_filter_config: config === undefined ? {} : { [AUTHZ_FILTER]: config },
+  };
+}
+
+function fileLog(path: string, format: string): object {
+  return {
+    name: "envoy.access_loggers.file",
+    typed_config: typed("envoy.extensions.access_loggers.file.v3.FileAccessLog", {
+      path,
+      log_format: { text_format_source: { inline_string: `${format}\n` } },
+    }),
+  };
+}
+
+function tlsSocket({ ca, certificate, key }: TlsFiles): object {
+  return {
+    name: "envoy.transport_sockets.tls",
+    typed_config: typed("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext", {
+      require_client_certificate: true,
+      common_tls_context: {
+        tls_certificates: [
+          { certificate_chain: { filename: certificate }, private_key: { filename: key } },
+        ],
+        validation_context: { trusted_ca: { filename: ca } },
+      },
+    }),
+  };
+}
+
+const HTTP2 = {
+  typed_extension_protocol_options: {
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
+      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+      { explicit_http_config: { http2_protocol_options: {} } },
+    ),
+  },
+};
+
+function cluster(name: string, addresses: readonly object[], options: object = {}): object {
+  const endpoints = addresses.map((address) => ({ endpoint: { address } }));
+  return {
+    name,
+    type: "STATIC",
+    connect_timeout: "2s",
+    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: endpoints }] },
+    ...options,
+  };
+}
+
+function pdpAddress(target: string): object {
+  if (target.startsWith("unix:")) return { pipe: { path: target.slice("unix:".length) } };
+  const colon = target.lastIndexOf(":");
+  return hostAddress(target.slice(0, colon), Number(target.slice(colon + 1)));
+}
+
+function hostAddress(address: string, port: number): object {
+  return { socket_address: { address, port_value: port } };
+}
+
+function typed(type: string, fields: object = {}): object {
+  return { "@type": `type.googleapis.com/${type}`, ...fields };
+}
