@@ -1,21 +1,9 @@
 import type { Names } from "../bundle/parts-read.ts";
+import { Members } from "../decision/json.ts";
 import type { AccessRequest } from "../decision/request.ts";
 import type { InputDocument, InputValue } from "../engine/policy.ts";
 import type { LocalTime } from "./local-time.ts";
 import type { Question } from "./question.ts";
-
-/** An object under construction. */
-type Members = { [name: string]: InputValue };
-
-/**
- * Makes objects that inherit nothing, so that `__proto__` is a name like any other. Unlike those
- * of `Object.create(null)` they are not hash tables, which take four times as long to fill.
- */
-const Members = (() => {
-  function Members() {}
-  Members.prototype = Object.freeze(Object.create(null));
-  return Members as unknown as new () => Members;
-})();
 
 /**
  * The policy's input without `user`, and without what the policy can't read. `assumeFresh` makes it
@@ -25,7 +13,7 @@ export function inputOf(question: Question, assumeFresh: boolean): InputDocument
   const { active, properties, request } = question;
   const { reads } = active;
   const { resource, action } = request;
-  const input = new Members();
+  const input = new Members<InputValue>();
   input["resource"] = resource.type;
   input["action"] = action.name;
   if (reads.resourceId && resource.id !== undefined) input["resource_id"] = resource.id;
@@ -56,7 +44,7 @@ function asked({ subject, action, resource, context }: AccessRequest): InputDocu
 /** What of the context counts, and the PDP's own time. */
 function contextOf(question: Question, isRead: Names, assumeFresh: boolean): InputDocument {
   const { active, request, settings, now } = question;
-  const context = new Members();
+  const context = new Members<InputValue>();
   for (const name in request.context) {
     if (isRead.has(name) && counts(name, question)) context[name] = request.context[name]!;
   }
@@ -72,7 +60,7 @@ function contextOf(question: Question, isRead: Names, assumeFresh: boolean): Inp
 /** Members of the time; `undefined` = all. */
 function partOf(time: LocalTime, names: readonly string[] | undefined): InputDocument {
   if (names === undefined) return time;
-  const part = new Members();
+  const part = new Members<InputValue>();
   for (const name of names) {
     if (Object.hasOwn(time, name)) part[name] = time[name as keyof LocalTime];
   }
@@ -89,5 +77,5 @@ function counts(name: string, { trust }: Question): boolean {
 /** What the caller says of the subject's MFA beside its time stays, such as the method. */
 function assumedEvidence(given: InputValue | undefined, verifiedAt: string): InputDocument {
   const kept = typeof given === "object" && !Array.isArray(given) ? given : null;
-  return Object.assign(new Members(), kept, { verified_at: verifiedAt });
+  return Object.assign(new Members<InputValue>(), kept, { verified_at: verifiedAt });
 }

@@ -18,8 +18,8 @@ export function parseJsonText(text: string): InputValue {
 
 /**
  * Reads values where they stand, with `readJson` for strings that have escapes. `readJson` with a
- * reviver would do for the whole, but takes ten times as long for the worst that a client can send:
- * 0.6 s for a MiB of `{},`, and as long for names with escapes.
+ * reviver would do for the whole, but takes four times as long for the worst that a client can send:
+ * 0.9 s for a MiB of `{},`, and 0.5 s for one of names with escapes.
  */
 class JsonReader {
   readonly #text: string;
@@ -125,7 +125,7 @@ class JsonReader {
 
   /** The next character that is no space; `undefined` at the end. */
   #next(): string | undefined {
-    while (SPACES.includes(this.#text[this.#at] ?? "x")) this.#at += 1;
+    while (isSpace(this.#text.charCodeAt(this.#at))) this.#at += 1;
     return this.#text[this.#at];
   }
 
@@ -136,11 +136,14 @@ class JsonReader {
   }
 }
 
-const SPACES = " \t\r\n";
 // biome-ignore lint/suspicious/noControlCharactersInRegex: strings have none
 const PLAIN_STRING = /"[^"\\\u0000-\u001f]*"/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[Ee][+-]?\d+)?/y;
 const INTEGER = /^-?\d+$/;
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+}
 
 /** Where the match that begins at `from` ends; `from` if there is none. */
 function endOf(pattern: RegExp, text: string, from: number): number {

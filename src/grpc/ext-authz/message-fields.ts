@@ -3,12 +3,13 @@
  * are. As in opa-envoy-plugin, a field at its default is absent, an enum is its number, and bytes are
  * base64. A field that is given twice is refused: merging would let one half hide the other.
  */
+import { Members } from "../../decision/json.ts";
 import type { InputValue } from "../../pipeline/pipeline.ts";
 import { readStruct } from "../struct-reader.ts";
 import type { WireReader } from "../wire-reader.ts";
 
 /** An object under construction, which inherits nothing. */
-type Members = { [name: string]: InputValue };
+type InputObject = { [name: string]: InputValue };
 
 /** Reads the value of a field; the reader is behind its tag. */
 type ReadValue = (reader: WireReader, name: string) => InputValue;
@@ -76,8 +77,8 @@ export function map(name: string, value: Field): Field {
 }
 
 /** Reads the message that the reader is in. */
-export function readFields(reader: WireReader, fields: Fields): Members {
-  const object: Members = Object.create(null);
+export function readFields(reader: WireReader, fields: Fields): InputObject {
+  const object = new Members<InputValue>();
   while (reader.more()) {
     const tag = reader.tag();
     const field = fields[tag >>> 3];
@@ -90,13 +91,13 @@ export function readFields(reader: WireReader, fields: Fields): Members {
 function readField(
   reader: WireReader,
   tag: number,
-  { field, object }: { readonly field: Field; readonly object: Members },
+  { field, object }: { readonly field: Field; readonly object: InputObject },
 ): void {
   const { name, wireType, holds } = field;
   if ((tag & 7) !== wireType) throw reader.fault("has the wrong wire type", name);
   if (holds === "map") {
-    object[name] ??= Object.create(null) as Members;
-    readEntry(reader, field, object[name] as Members);
+    object[name] ??= Object.create(null) as InputObject;
+    readEntry(reader, field, object[name] as InputObject);
     return;
   }
   if (holds === "list") {
@@ -110,7 +111,7 @@ function readField(
 }
 
 /** A map's entry, `key = 1`, `value = 2`; either may be left out. */
-function readEntry(reader: WireReader, { name, read, absent }: Field, object: Members): void {
+function readEntry(reader: WireReader, { name, read, absent }: Field, object: InputObject): void {
   const outer = reader.enter(name);
   let key = "";
   let value: InputValue | undefined;
@@ -121,7 +122,7 @@ function readEntry(reader: WireReader, { name, read, absent }: Field, object: Me
     else reader.skipUnknown(tag, 2);
   }
   reader.leave(outer);
-  object[key] = value ?? absent ?? (Object.create(null) as Members);
+  object[key] = value ?? absent ?? (Object.create(null) as InputObject);
 }
 
 const readText: ReadValue = (reader, name) => reader.string(name);

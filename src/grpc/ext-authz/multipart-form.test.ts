@@ -22,39 +22,39 @@ const tail = ": s3cret\r\n\r\n\r\n--b--";
 
 describe("parseMultipartForm()", () => {
   it.each([
-    ["s3cret", "ends before its closing delimiter"],
-    [`--b\r\n${field}\r\n`, "ends within the header of a part"],
-    [`--b\r\n${field}\r\n\r\ns3cret`, "ends within a part"],
-    [`--b\r\n${field}\r\n\r\ns3cret\r\n--b`, "ends before its closing delimiter"],
-    [`--b\r\n${field}\r\n\r\ns3cret\r\n--b\n`, "has a delimiter whose line ends otherwise"],
+    ["ends before its closing delimiter", "s3cret"],
+    ["ends within the header of a part", `--b\r\n${field}\r\n`],
+    ["ends within a part", `--b\r\n${field}\r\n\r\ns3cret`],
+    ["ends before its closing delimiter", `--b\r\n${field}\r\n\r\ns3cret\r\n--b`],
+    ["has a delimiter whose line ends otherwise", `--b\r\n${field}\r\n\r\ns3cret\r\n--b\n`],
     [
-      `--b\r\n${field}\r\n\r\ns3cret\r\n--b--s3cret\r\n`,
       "has a delimiter whose line ends otherwise",
+      `--b\r\n${field}\r\n\r\ns3cret\r\n--b--s3cret\r\n`,
     ],
-    [`--b\r\n ${field}${tail}`, "has a part with a malformed header"],
-    [`--b\r\ns3cret${tail.slice(1)}`, "has a part with a malformed header"],
-    [`--b\r\ns3cret\0${tail}`, "has a part with a malformed header"],
+    ["has a part with a malformed header", `--b\r\n ${field}${tail}`],
+    ["has a part with a malformed header", `--b\r\ns3cret${tail.slice(1)}`],
+    ["has a part with a malformed header", `--b\r\ns3cret\0${tail}`],
     [
-      `--b\r\nContent-Disposition: s3cret${tail}`,
       "has a part with a malformed Content-Disposition",
+      `--b\r\nContent-Disposition: s3cret${tail}`,
     ],
-    [`--b\r\n${field}\r\n${field}\r\n\r\n\r\n--b--`, "has a part with a header twice"],
-    [form({ name: "a; name*=utf-8''s3cret", content: "" }), 'is given an extended "name*"'],
+    ["has a part with a header twice", `--b\r\n${field}\r\n${field}\r\n\r\n\r\n--b--`],
+    ['is given an extended "name*"', form({ name: "a; name*=utf-8''s3cret", content: "" })],
     [
-      form({ ...part, header: "content-type: application/json\r\n" }),
       "is JSON that ends too early",
+      form({ ...part, header: "content-type: application/json\r\n" }),
     ],
     [
-      form({ ...part, header: "Content-Transfer-Encoding: Quoted-Printable\r\n" }),
       "has a quoted-printable part, which forms have not (RFC 7578 §4.7)",
+      form({ ...part, header: "Content-Transfer-Encoding: Quoted-Printable\r\n" }),
     ],
-    [form(...new Array(1_001).fill(part)), "has more than 1000 parts"],
-    [`${long}\r\n${form(part)}`, "has a line of more than 4096 bytes outside of its parts"],
+    ["has more than 1000 parts", form(...new Array(1_001).fill(part))],
+    ["has a line of more than 4096 bytes outside of its parts", `${long}\r\n${form(part)}`],
     [
-      form({ ...part, header: `x: ${"s3cret ".repeat(2_341)}\r\n` }),
       "has a part whose header exceeds 16384 bytes",
+      form({ ...part, header: `x: ${"s3cret ".repeat(2_341)}\r\n` }),
     ],
-  ])("refuses %.40j and shows nothing of it", (body, why) => {
+  ])("refuses a body that %s, and shows nothing of it", (why, body) => {
     let message = "";
     try {
       parseMultipartForm(body, "b");

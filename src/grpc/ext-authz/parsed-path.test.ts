@@ -6,13 +6,13 @@ const longQuery = `/?${"&".repeat(10_000)}`;
 
 describe("parsePath()", () => {
   it.each([
-    ["/%zz", 'has the malformed escape "%zz"; expected "%" and two hex digits'],
-    ["/a%2", 'has the malformed escape "%2"; expected "%" and two hex digits'],
-    [`/%${"x".repeat(10_000)}`, 'has the malformed escape "%xx"; expected "%" and two hex digits'],
-    ["/?a=%", 'has the malformed escape "%"; expected "%" and two hex digits'],
-    ["/?a=1;b=2", 'has a ";" between parameters; expected "&"'],
-    [longQuery, "has more than 10000 parameters"],
-  ])("refuses %.20j and says why", (path, why) => {
+    ['has the malformed escape "%zz"; expected "%" and two hex digits', "/%zz"],
+    ['has the malformed escape "%2"; expected "%" and two hex digits', "/a%2"],
+    ['has the malformed escape "%xx"; expected "%" and two hex digits', `/%${"x".repeat(10_000)}`],
+    ['has the malformed escape "%"; expected "%" and two hex digits', "/?a=%"],
+    ['has a ";" between parameters; expected "&"', "/?a=1;b=2"],
+    ["has more than 10000 parameters", longQuery],
+  ])("refuses a path that %s", (why, path) => {
     const field = "attributes.request.http.path";
     const expected = new PdpError("invalid-argument", `${field}: ${why}`, { field });
     expect(() => parsePath(path)).toThrow(expected);

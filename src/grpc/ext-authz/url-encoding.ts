@@ -33,7 +33,7 @@ export function parseQuery(text: string, part: HttpPart): QueryValues {
 }
 
 function unescapeQuery(text: string, part: HttpPart): string {
-  return unescapePercent(text.includes("+") ? text.replaceAll("+", " ") : text, part);
+  return /[%+]/.test(text) ? unescapeBytes(text, part, SPACE).toString() : text;
 }
 
 /**
@@ -44,8 +44,8 @@ export function unescapePercent(text: string, part: HttpPart): string {
   return text.includes("%") ? unescapeBytes(text, part).toString() : text;
 }
 
-/** The same as bytes, whatever they are. */
-export function unescapeBytes(text: string, part: HttpPart): Buffer {
+/** The same as bytes, whatever they are; a `+` becomes the byte `plus`. */
+export function unescapeBytes(text: string, part: HttpPart, plus: number = PLUS): Buffer {
   // Decoded in place: what is read lies before what is written.
   const bytes = Buffer.from(text);
   let length = 0;
@@ -55,7 +55,7 @@ export function unescapeBytes(text: string, part: HttpPart): Buffer {
       byte = (digitOf(bytes[at + 1]) << 4) | digitOf(bytes[at + 2]);
       if (byte < 0) throw malformedEscape(bytes.toString("utf8", at, at + 3), part);
       at += 2;
-    }
+    } else if (byte === PLUS) byte = plus;
     bytes[length] = byte;
     length += 1;
   }
@@ -63,6 +63,8 @@ export function unescapeBytes(text: string, part: HttpPart): Buffer {
 }
 
 const PERCENT = 0x25;
+const PLUS = 0x2b;
+const SPACE = 0x20;
 
 /** Of a hex digit; negative for another character. */
 function digitOf(byte: number | undefined): number {
