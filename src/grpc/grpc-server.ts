@@ -45,8 +45,8 @@ export interface GrpcServer {
   /** What health says; NOT_SERVING until told. */
   setServing(isServing: boolean): void;
   /**
-   * Stops gracefully: health says NOT_SERVING, no connection is taken, GOAWAY is sent, calls in
-   * flight finish; after `timeoutMs` the rest is cut off. Resolves when all connections are closed,
+   * Stops gracefully: health says NOT_SERVING; after `options.drainDelayMs`, in which all is served as
+   * before, no connection is taken, GOAWAY is sent, calls in flight finish; after `timeoutMs` the rest is cut off. Resolves when all connections are closed,
    * with whether none was cut off.
    */
   drain(timeoutMs: number): Promise<boolean>;
@@ -100,6 +100,10 @@ export async function createGrpcServer(deps: GrpcServerDeps): Promise<GrpcServer
     addresses: names,
     setServing: health.setServing,
     drain: async (timeoutMs) => {
+      health.setServing(false);
+      if (options.drainDelayMs > 0) {
+        await new Promise((resolve) => setTimeout(resolve, options.drainDelayMs));
+      }
       health.close();
       // Lets the last health answers out before the connections are told to go.
       await new Promise(setImmediate);

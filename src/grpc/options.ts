@@ -122,6 +122,16 @@ const lifetimeProperties = {
     maximum: TIMER_MS_MAX,
     reason: "Longer than any deadline a caller of a PDP sets.",
   }),
+  drainDelayMs: Type.Integer({
+    description:
+      "Milliseconds between health saying NOT_SERVING and the end of listening, when the server stops.",
+    default: 0,
+    minimum: 0,
+    maximum: 600_000,
+    reason:
+      "None, for who stops it by hand. Callers that watch health need two of their intervals, or " +
+      "their calls fail until they notice.",
+  }),
   drainTimeoutMs: Type.Integer({
     description: "Milliseconds that calls have to finish when the server stops.",
     default: 10_000,

@@ -10,6 +10,10 @@ export interface EnvoySetup {
   readonly port?: number;
   /** Time for a check; 2000 unless said, since Envoy's own 200 is short on a busy machine. */
   readonly timeoutMs?: number;
+  /** How often a check that fails is made again, at another PDP where there is one; never unless said. */
+  readonly retries?: number;
+  /** Asks the PDPs' gRPC health so often, and leaves alone who isn't serving; never unless said. */
+  readonly healthIntervalMs?: number;
   readonly failureModeAllow?: boolean;
   /** HTTP status when the check fails; Envoy's default is 403. */
   readonly statusOnError?: number;
@@ -59,7 +63,7 @@ export function envoyBootstrap(setup: EnvoySetup, places: EnvoyPlaces): object {
     static_resources: {
       listeners: [listener(setup, places)],
       clusters: [
-        cluster("pdp", setup.pdp.map(pdpAddress), HTTP2),
+        cluster("pdp", setup.pdp.map(pdpAddress), { ...HTTP2, ...careOfPdps(setup) }),
         cluster("upstream", [hostAddress("127.0.0.1", setup.upstreamPort)]),
       ],
     },
@@ -101,7 +105,11 @@ function authzFilter(setup: EnvoySetup): object {
   const { timeoutMs = 2_000, statusOnError, withRequestBody } = setup;
   return typed(`${FILTERS}.http.ext_authz.v3.ExtAuthz`, {
     transport_api_version: "V3",
-    grpc_service: { envoy_grpc: { cluster_name: "pdp" }, timeout: `${timeoutMs / 1000}s` },
+    grpc_service: {
+      envoy_grpc: { cluster_name: "pdp" },
+      timeout: `${timeoutMs / 1000}s`,
+      retry_policy: retryPolicy(setup.retries),
+    },
     failure_mode_allow: setup.failureModeAllow,
     status_on_error: statusOnError === undefined ? undefined : { code: statusOnError },
     with_request_body:
@@ -117,6 +125,29 @@ function authzFilter(setup: EnvoySetup): object {
     metadata_context_namespaces: Object.keys(setup.metadataContextNamespaces ?? {}),
     clear_route_cache: setup.clearRouteCache,
   });
+}
+
+/** How the cluster of PDPs is watched. */
+function careOfPdps({ healthIntervalMs }: EnvoySetup): object {
+  // Envoy's default is three at once, over all requests.
+  const circuit_breakers = { thresholds: [{ max_retries: 1_024 }] };
+  if (healthIntervalMs === undefined) return { circuit_breakers };
+  const interval = `${healthIntervalMs / 1000}s`;
+  const check = {
+    ...{ interval, timeout: "1s", no_traffic_interval: interval },
+    ...{ healthy_threshold: 1, unhealthy_threshold: 1 },
+    grpc_health_check: { service_name: "envoy.service.auth.v3.Authorization" },
+  };
+  return { circuit_breakers, health_checks: [check] };
+}
+
+function retryPolicy(retries: number | undefined): object | undefined {
+  if (retries === undefined) return undefined;
+  return {
+    retry_on: "connect-failure,refused-stream,reset,unavailable",
+    num_retries: retries,
+    retry_back_off: { base_interval: "0.01s", max_interval: "0.1s" },
+  };
 }
 
 function route({ prefix, contextExtensions, disabled }: EnvoyRoute): object {

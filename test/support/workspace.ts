@@ -30,6 +30,8 @@ export interface ServerProcess {
 export interface ServeSetup {
   /** Folder of its state, inside the workspace. */
   readonly state?: string;
+  /** Where gRPC is to listen; a free port unless given. */
+  readonly listen?: string;
   /** In a process group of its own, as a shell starts it. */
   readonly ownGroup?: boolean;
 }
@@ -97,7 +99,7 @@ async function startServer(
   setup: ServeSetup,
   env: Readonly<Record<string, string>>,
 ): Promise<ServerProcess> {
-  const { state = "state", ownGroup = false } = setup;
+  const { state = "state", listen, ownGroup = false } = setup;
   const child = spawn(
     process.execPath,
     [launcher, "serve", "--config", "examples/quickstart.yaml"],
@@ -105,6 +107,7 @@ async function startServer(
       cwd,
       env: {
         ...environment,
+        ...(listen !== undefined && { POSTERN_GRPC_LISTEN: listen }),
         POSTERN_ADMIN_CONTROL_SOCKET: `${state}/control.sock`,
         POSTERN_DIRECTORY_DATABASE: `sqlite:${state}/directory.db`,
         POSTERN_BUNDLE_LAST_GOOD_FOLDER: `${state}/bundles`,

@@ -19,7 +19,7 @@ describe("parseJsonText()", () => {
     ["is not JSON at character 0", "\ufeff1"],
     ["has a malformed string at character 1", '["s3cret\\x"]'],
     ["has a malformed string at character 2", '{ "s3cret\n":1}'],
-    ["is nested deeper than 64", nested(66)],
+    ["is nested deeper than 64", `[${nested(64)}]`],
     ["is nested deeper than 64", "[".repeat(4_000_000)],
     ["has a number of more than 1000 digits", "9".repeat(1_001)],
     ["has a number beyond the range of a double", '{"a":-1e400}'],

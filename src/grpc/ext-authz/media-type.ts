@@ -1,5 +1,5 @@
 /** Content-Type and Content-Disposition, read as Go's `mime.ParseMediaType` reads them. */
-import { malformed } from "./malformed.ts";
+import { type HttpPart, malformed } from "./malformed.ts";
 
 /** A media type or a disposition. All texts have a character per byte. */
 export interface MediaType {
@@ -28,14 +28,20 @@ export function parseMediaType(text: string): MediaType | undefined {
 }
 
 /**
- * The parameter called `name`. Throws `PdpError` `invalid-argument` where it has the extended form of
- * RFC 2231 (`name*=`), which Go prefers, others don't know, and RFC 7578 §4.2 leaves no use for.
+ * The parameter called `name`. Throws `PdpError` `invalid-argument`, naming `part`, where it has the
+ * extended form of RFC 2231 (`name*=`): Go prefers it, others don't know it, and forms have no use for
+ * it (RFC 7578 §4.2).
  */
-export function parameterOf(mediaType: MediaType, name: string): string | undefined {
-  for (const given of mediaType.parameters.keys()) {
-    if (given.startsWith(`${name}*`)) throw malformed("body", `is given an extended "${name}*"`);
+export function parameterOf(
+  { parameters }: MediaType,
+  name: string,
+  part: HttpPart,
+): string | undefined {
+  for (const given of parameters.keys()) {
+    if (given.startsWith(`${name}*`))
+      throw malformed(part, `has the extended parameter "${name}*"`);
   }
-  return mediaType.parameters.get(name);
+  return parameters.get(name);
 }
 
 // Sticky, and never two of them in one expression: they take time in proportion to the text only.

@@ -39,7 +39,7 @@ describe("parseMultipartForm()", () => {
       `--b\r\nContent-Disposition: s3cret${tail}`,
     ],
     ["has a part with a header twice", `--b\r\n${field}\r\n${field}\r\n\r\n\r\n--b--`],
-    ['is given an extended "name*"', form({ name: "a; name*=utf-8''s3cret", content: "" })],
+    ['has the extended parameter "name*"', form({ name: "a; name*=utf-8''s3cret", content: "" })],
     [
       "is JSON that ends too early",
       form({ ...part, header: "content-type: application/json\r\n" }),

@@ -171,7 +171,7 @@ function nameOf(header: Header): string {
   if (disposition === undefined) {
     throw malformed("body", "has a part with a malformed Content-Disposition");
   }
-  return disposition.type === "form-data" ? (parameterOf(disposition, "name") ?? "") : "";
+  return disposition.type === "form-data" ? (parameterOf(disposition, "name", "body") ?? "") : "";
 }
 
 function contentOf(header: Header, content: string): InputValue {

@@ -28,15 +28,16 @@ const packed = (contentType: string, rawBody: Uint8Array): BodySource => ({
 
 describe("parseBody()", () => {
   it.each([
-    [JSON_TYPE, "{"],
-    [FORM_TYPE, "a=%"],
-    [FORM_TYPE, "a=1;b=2"],
-    [MULTIPART_TYPE, "--c--"],
-    ["multipart/form-data; boundary=", multipart],
-    ["multipart/form-data; boundary=b; boundary*=utf-8''c", multipart],
-  ])("refuses a malformed %s: %j", (contentType, body) => {
-    const field = /^attributes\.request\.http\.(body|headers): /;
-    expect(() => parseBody(of(contentType, body))).toThrow(field);
+    ["body", JSON_TYPE, "{"],
+    ["body", FORM_TYPE, "a=%"],
+    ["body", FORM_TYPE, "a=1;b=2"],
+    ["body", MULTIPART_TYPE, "--c--"],
+    ["headers", "multipart/form-data; boundary=", multipart],
+    ["headers", "multipart/form-data; boundary=b; boundary*=utf-8''c", multipart],
+  ])("names the %s of a malformed %s: %j", (part, contentType, body) => {
+    const field = `attributes.request.http.${part}`;
+    const refused = expect(() => parseBody(of(contentType, body)));
+    refused.toThrow(expect.objectContaining({ kind: "invalid-argument", field }));
   });
 
   it.each([

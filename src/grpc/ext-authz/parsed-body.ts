@@ -99,7 +99,7 @@ function isMore(announced: string, bytes: number): boolean {
 function parseMultipart(payload: string | Buffer, { headers }: BodySource): InputValue {
   const mediaType = parseMediaType(byteString(headers["content-type"] ?? ""));
   if (mediaType === undefined) throw malformed("headers", '"content-type" is malformed');
-  const boundary = parameterOf(mediaType, "boundary");
+  const boundary = parameterOf(mediaType, "boundary", "headers");
   return boundary === undefined ? null : parseMultipartForm(byteString(payload), boundary);
 }
 

@@ -1,6 +1,5 @@
 /** The path of a request as policies see it. */
-import { isUtf8 } from "node:buffer";
-import { parseQuery, type QueryValues, unescapeBytes, unescapePercent } from "./url-encoding.ts";
+import { parseQuery, type QueryValues, unescapePercent } from "./url-encoding.ts";
 
 /** What a request's path says. */
 export interface ParsedPath {
@@ -26,15 +25,15 @@ export interface ParsedPath {
 export function parsePath(path: string): ParsedPath {
   const mark = path.indexOf("?");
   const rawPath = mark < 0 ? path : path.slice(0, mark);
-  const decoded = unescapeBytes(rawPath, "path");
+  const decoded = unescapePercent(rawPath, "path");
   const parsedPathSegments = segmentsOf(rawPath);
   return {
-    parsedPath: decoded.toString().replace(/^\/+/, "").split("/"),
+    parsedPath: decoded.replace(/^\/+/, "").split("/"),
     parsedQuery: parseQuery(mark < 0 ? "" : path.slice(mark + 1), "path"),
     rawPath,
     parsedPathSegments,
     // Of the whole, since a request's target has no fragment, not even behind a query.
-    isAmbiguous: path.includes("#") || !isUtf8(decoded) || isAmbiguous(rawPath, parsedPathSegments),
+    isAmbiguous: path.includes("#") || isAmbiguous(rawPath, parsedPathSegments),
   };
 }
 
@@ -57,7 +56,7 @@ function isAmbiguous(rawPath: string, segments: readonly string[]): boolean {
 /** `/`, `\` and `%`. */
 const ENCODED_SEPARATOR = /%(?:2f|5c|25)/i;
 
-/** U+FFFD is what others than Envoy may have made of bytes that are not UTF-8. */
+/** Among them U+FFFD, which stands for what is not UTF-8. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it finds
 const AMBIGUOUS_CHARACTER = /[\u0000-\u001f\u007f;\\\ufffd]/;
 

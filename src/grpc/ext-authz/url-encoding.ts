@@ -3,7 +3,10 @@ import { quoted } from "../../base/quoted.ts";
 import type { PdpError } from "../../decision/error.ts";
 import { type HttpPart, malformed } from "./malformed.ts";
 
-/** Values by name, in the order they are given; inherits nothing. */
+/**
+ * Values by name, in the order they are given; inherits nothing. What is not UTF-8 is U+FFFD, so that
+ * names that differ in nothing else are one.
+ */
 export type QueryValues = { readonly [name: string]: readonly string[] };
 
 /** Most parameters of a query or a form, empty ones counted; Go's limit, too. */
@@ -33,7 +36,7 @@ export function parseQuery(text: string, part: HttpPart): QueryValues {
 }
 
 function unescapeQuery(text: string, part: HttpPart): string {
-  return /[%+]/.test(text) ? unescapeBytes(text, part, SPACE).toString() : text;
+  return /[%+]/.test(text) ? unescapeBytes(text, part, SPACE) : text;
 }
 
 /**
@@ -41,12 +44,11 @@ function unescapeQuery(text: string, part: HttpPart): string {
  * keeps the bytes. Throws `PdpError` `invalid-argument`, naming `part`, at a malformed escape.
  */
 export function unescapePercent(text: string, part: HttpPart): string {
-  return text.includes("%") ? unescapeBytes(text, part).toString() : text;
+  return text.includes("%") ? unescapeBytes(text, part, PLUS) : text;
 }
 
-/** The same as bytes, whatever they are; a `+` becomes the byte `plus`. */
-export function unescapeBytes(text: string, part: HttpPart, plus: number = PLUS): Buffer {
-  // Decoded in place: what is read lies before what is written.
+function unescapeBytes(text: string, part: HttpPart, plus: number): string {
+  // Decoded in place: what is written lies before what is read.
   const bytes = Buffer.from(text);
   let length = 0;
   for (let at = 0; at < bytes.length; at++) {
@@ -59,7 +61,7 @@ export function unescapeBytes(text: string, part: HttpPart, plus: number = PLUS)
     bytes[length] = byte;
     length += 1;
   }
-  return bytes.subarray(0, length);
+  return bytes.toString("utf8", 0, length);
 }
 
 const PERCENT = 0x25;
