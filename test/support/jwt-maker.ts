@@ -3,6 +3,8 @@ import { createHmac, generateKeyPairSync, type KeyObject, sign } from "node:cryp
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Term, termInteger, termObject } from "../../src/engine/term-value.ts";
+import type { BuiltinCall } from "./builtin-oracle.ts";
 
 /** A pair of keys, of a kind that signs tokens. */
 export interface TokenKeys {
@@ -37,6 +39,37 @@ export function makeToken({ header = {}, payload = {}, alg, key }: TokenSource):
 export function encodePart(content: object | string): string {
   const text = typeof content === "string" ? content : JSON.stringify(content);
   return Buffer.from(text).toString("base64url");
+}
+
+/** The token with one bit of a part changed. */
+export function tampered(token: string, part: 0 | 1 | 2): string {
+  const parts = token.split(".");
+  const bytes = Buffer.from(parts[part]!, "base64url");
+  bytes[bytes.length - 3]! ^= 1;
+  parts[part] = bytes.toString("base64url");
+  return parts.join(".");
+}
+
+/** The token with another signature. */
+export function withSignature(token: string, change: (signature: Buffer) => Buffer): string {
+  const [header, payload, signature] = token.split(".");
+  const changed = change(Buffer.from(signature!, "base64url")).toString("base64url");
+  return `${header}.${payload}.${changed}`;
+}
+
+/** A call of `io.jwt.<name>`. */
+export function jwtCall(name: string, ...args: Term[]): BuiltinCall {
+  return { name: `io.jwt.${name}`, args };
+}
+
+/** Constraints of `io.jwt.decode_verify`; numbers are integers. */
+export function constraintsOf(members: Readonly<Record<string, Term | number>>): Term {
+  return termObject(
+    Object.entries(members).map(([name, value]): [string, Term] => [
+      name,
+      typeof value === "number" ? termInteger(value) : value,
+    ]),
+  );
 }
 
 /** A public key as PEM text. */

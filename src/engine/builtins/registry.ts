@@ -11,6 +11,7 @@ import { globsMatchBuiltins } from "./globs-match.ts";
 import { graphBuiltins } from "./graph.ts";
 import { jsonMarshalBuiltins } from "./json-marshal.ts";
 import { jsonPatchBuiltins } from "./json-patch.ts";
+import { jwtBuiltins } from "./jwt.ts";
 import { numberBuiltins } from "./numbers.ts";
 import { objectSubsetBuiltins } from "./object-subset.ts";
 import { regexBuiltins } from "./regex.ts";
@@ -41,6 +42,7 @@ const families: readonly BuiltinFamily[] = [
   graphBuiltins,
   jsonMarshalBuiltins,
   jsonPatchBuiltins,
+  jwtBuiltins,
   numberBuiltins,
   objectSubsetBuiltins,
   regexBuiltins,
