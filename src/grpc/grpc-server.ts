@@ -46,8 +46,8 @@ export interface GrpcServer {
   setServing(isServing: boolean): void;
   /**
    * Stops gracefully: health says NOT_SERVING; after `options.drainDelayMs`, in which all is served as
-   * before, no connection is taken, GOAWAY is sent, calls in flight finish; after `timeoutMs` the rest is cut off. Resolves when all connections are closed,
-   * with whether none was cut off.
+   * before, no connection is taken, GOAWAY is sent, calls in flight finish; after `timeoutMs` the rest
+   * is cut off. Resolves when all connections are closed, with whether none was cut off.
    */
   drain(timeoutMs: number): Promise<boolean>;
 }

@@ -43,8 +43,8 @@ describe("readRegoResult()", () => {
       request_headers_to_remove: ["X-Secret", "X-User"],
       query_parameters_to_set: { a: "1", b: ["2", "3"] },
       query_parameters_to_remove: ["debug"],
-      http_status: 401,
-      body: "no",
+      http_status: "unused",
+      body: 1,
       dynamic_metadata: { who: { id: 1 } },
       else: "ignored",
     };
@@ -62,9 +62,20 @@ describe("readRegoResult()", () => {
         { name: "b", value: "3" },
       ],
       removedQuery: ["debug"],
-      status: 401,
-      body: "no",
+      status: 403,
+      body: "",
       dynamicMetadata: { who: { id: 1 } },
+    });
+  });
+
+  it("reads everything a denial may say", () => {
+    const document = {
+      ...{ allowed: false, http_status: 401, body: "no", headers: { "x-a": ["1", "2"] } },
+      ...{ dynamic_metadata: { who: 1 }, response_headers_to_add: "unused" },
+    };
+    expect(readRegoResult(document)?.detail).toEqual({
+      ...{ ...plainAnswer, status: 401, body: "no", dynamicMetadata: { who: 1 } },
+      headers: [set("x-a", "1", "append"), set("x-a", "2", "append")],
     });
   });
 
@@ -119,7 +130,12 @@ describe("readRegoResult()", () => {
     ["metadata of 45 lists", { dynamic_metadata: nested(45, (below) => [below]) }],
     ["metadata that is a text", { dynamic_metadata: "a" }],
   ])("takes an answer with %s for none", (_, besides) => {
-    expect(readRegoResult({ allowed: false, ...besides } as JsonValue)).toBeUndefined();
+    const readings = [true, false].map((allowed) =>
+      readRegoResult({ allowed, ...besides } as JsonValue),
+    );
+    expect(readings).toContain(undefined);
+    // Where it is not used, the rest counts as if it were not there.
+    for (const reading of readings) expect(reading?.detail ?? plainAnswer).toEqual(plainAnswer);
   });
 
   it.each(["add_if_absent", "overwrite_if_exists"])(

@@ -76,28 +76,35 @@ export function readRegoResult(document: JsonValue): PolicyReading<HttpAnswer> |
 /** Thrown where a member has another shape than is documented. */
 class Unreadable extends Error {}
 
+/** Only what is used is looked at, as the plugin does. */
 function readAnswer(document: JsonObject, allows: boolean): HttpAnswer {
-  const redirect = allows ? undefined : readText(member(document, "redirect"));
-  const headers = readHeaders(member(document, "headers"), allows ? "request" : "denial");
-  const location = redirect === undefined ? [] : readHeader("location", redirect, "denial");
+  const dynamicMetadata = readMetadata(member(document, "dynamic_metadata"));
+  const rest = allows ? readAllowed(document) : readDenied(document);
+  return { ...plainAnswer, ...rest, dynamicMetadata };
+}
+
+function readAllowed(document: JsonObject): Partial<HttpAnswer> {
+  const headers = readHeaders(member(document, "headers"), "request");
   const removed = readNames(member(document, "request_headers_to_remove")).map(headerName);
-  const status = readStatus(
-    member(document, "http_status"),
-    redirect === undefined ? FORBIDDEN : FOUND,
-  );
-  const body = readText(member(document, "body")) ?? "";
-  if (body !== "" && BODILESS.has(status)) throw new Unreadable();
   return {
-    headers: [...headers, ...location],
+    headers,
     responseHeaders: readHeaders(member(document, "response_headers_to_add"), "response"),
     // Envoy removes last, and so would take away what was set in place of the client's.
     removedHeaders: removed.filter((name) => !isOverwritten(headers, name)),
     query: readQuery(member(document, "query_parameters_to_set")),
     removedQuery: readNames(member(document, "query_parameters_to_remove")),
-    status,
-    body,
-    dynamicMetadata: readMetadata(member(document, "dynamic_metadata")),
   };
+}
+
+function readDenied(document: JsonObject): Partial<HttpAnswer> {
+  const redirect = readText(member(document, "redirect"));
+  const headers = readHeaders(member(document, "headers"), "denial");
+  const location = redirect === undefined ? [] : readHeader("location", redirect, "denial");
+  const otherwise = redirect === undefined ? FORBIDDEN : FOUND;
+  const status = readStatus(member(document, "http_status"), otherwise);
+  const body = readText(member(document, "body")) ?? "";
+  if (body !== "" && BODILESS.has(status)) throw new Unreadable();
+  return { headers: [...headers, ...location], status, body };
 }
 
 function isOverwritten(headers: readonly HeaderChange[], name: string): boolean {
