@@ -105,6 +105,11 @@ describe("postern config", () => {
     const checked = await runPostern(["config", "check", "--config", wrong]);
     expect(checked.status).toBe(1);
     expect(checked.stdout.trimEnd().split("\n")).toHaveLength(2);
+    const sources = file("c.yaml", "ext_authz: { rbac: { subject: [{ from: cookie/x }] } }");
+    expect(await runPostern(["config", "check", "--config", sources])).toMatchObject({
+      status: 1,
+      stdout: expect.stringContaining('ext_authz.rbac.subject[0].from: "cookie/x" is no source'),
+    });
     expectFailure(await runPostern(["config", "check", "--config", "no-such-file"]), "can't read");
     const fine = file("c.yaml", "cache: { ttl_ms: 1 }");
     expect(await runPostern(["config", "check", "--config", fine])).toMatchObject({

@@ -2,6 +2,9 @@ import type { Command } from "commander";
 import { ConfigError } from "../config/config-error.ts";
 import { printConfig } from "../config/print-config.ts";
 import { configReference } from "../config/reference.ts";
+import { createBodyReader } from "../grpc/ext-authz/body-reader.ts";
+import type { ExtAuthzOptions } from "../grpc/ext-authz/options.ts";
+import { createRouteQuestions } from "../grpc/ext-authz/route-questions.ts";
 import { type CommandContext, exitStatus } from "./command-context.ts";
 import { writeText } from "./terminal.ts";
 
@@ -33,13 +36,27 @@ export function addConfigCommands(program: Command, context: CommandContext): vo
 }
 
 function check(context: CommandContext, file: string | undefined): void {
-  const { stdout } = context.io;
+  const problem = problemOf(context, file);
+  writeText(context.io.stdout, `${problem ?? `${file ?? "environment"}: ok`}\n`);
+  if (problem !== undefined) context.finish(exitStatus.negative);
+}
+
+/** What is wrong with the options by themselves, and then with what Envoy's door makes of them. */
+function problemOf(context: CommandContext, file: string | undefined): string | undefined {
   try {
-    context.load(file);
-    writeText(stdout, `${file ?? "environment"}: ok\n`);
+    const { extAuthz } = context.load(file).config;
+    return extAuthzProblem(extAuthz);
   } catch (error) {
     if (!(error instanceof ConfigError) || error.isUnreadable) throw error;
-    writeText(stdout, `${error.message}\n`);
-    context.finish(exitStatus.negative);
+    return error.message;
+  }
+}
+
+function extAuthzProblem(options: ExtAuthzOptions): string | undefined {
+  try {
+    createRouteQuestions(options.rbac, createBodyReader(options));
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
   }
 }
