@@ -96,6 +96,19 @@ describe("rego", () => {
     ]);
   });
 
+  it("takes from the request what a client says in Postern's name, unless the policy says it", async () => {
+    const removedWith = async (document: JsonValue) => {
+      const { http } = await check(runs, { pipeline: saying(document) });
+      return http.case === "okResponse" ? http.value.headersToRemove : http.case;
+    };
+    const own = ["x-postern-subject", "x-postern-decision-id"];
+    expect(await removedWith(true)).toEqual(own);
+    const removes = { allowed: true, request_headers_to_remove: ["cookie", own[0]!] };
+    expect(await removedWith(removes)).toEqual(["cookie", ...own]);
+    const sets = { allowed: true, headers: { "x-postern-subject": "u1" } };
+    expect(await removedWith(sets)).toEqual([own[1]]);
+  });
+
   it("answers 400 to a malformed body, unless that is left to the policy", async () => {
     const { evaluate, queries } = saying(true);
     const http = { ...runs, headers: { "content-type": "application/json" }, body: "{" };

@@ -18,8 +18,8 @@ import {
   anonymousAnswer,
   DECISION_HEADER,
   forbiddenAnswer,
-  isTold,
   setHeader,
+  toldHeaders,
   unmappedAnswer,
 } from "./rbac-answer.ts";
 import { regoInput } from "./rego-input.ts";
@@ -125,7 +125,7 @@ function createWays(pipeline: Pipeline, options: ExtAuthzOptions): ReadonlyMap<s
       read: readRegoResult,
     };
     const { decision, detail } = pipeline.evaluate(query, call);
-    return { decision, answer: detail };
+    return { decision, answer: detail && withoutTold(detail) };
   }
 
   function rbac({ request, path, call }: Asked): Outcome | Promise<Outcome> {
@@ -168,6 +168,13 @@ function createWays(pipeline: Pipeline, options: ExtAuthzOptions): ReadonlyMap<s
   ]);
 }
 
+/** Takes from the request what only Postern may tell, unless the policy tells it. */
+function withoutTold(answer: HttpAnswer): HttpAnswer {
+  const set = new Set(answer.headers.map(({ name }) => name));
+  const told = toldHeaders.filter((name) => !set.has(name));
+  return { ...answer, removedHeaders: [...new Set([...answer.removedHeaders, ...told])] };
+}
+
 /** What the policy says of the request, with the headers that are Postern's own to set. */
 function joined(own: HttpAnswer = plainAnswer, { decision, answer }: Outcome): HttpAnswer {
   const { headers, removedHeaders, ...rest } = answer ?? plainAnswer;
@@ -176,9 +183,9 @@ function joined(own: HttpAnswer = plainAnswer, { decision, answer }: Outcome): H
     headers: [
       ...own.headers.filter(({ name }) => name !== DECISION_HEADER),
       setHeader(DECISION_HEADER, decision.decisionId),
-      ...headers.filter(({ name }) => !isTold(name)),
+      ...headers.filter(({ name }) => !toldHeaders.includes(name)),
     ],
-    removedHeaders: removedHeaders.filter((name) => !isTold(name)),
+    removedHeaders: removedHeaders.filter((name) => !toldHeaders.includes(name)),
   };
 }
 

@@ -7,10 +7,8 @@ const SUBJECT_HEADER = "x-postern-subject";
 /** Tells the upstream by which decision the request has passed. */
 export const DECISION_HEADER = "x-postern-decision-id";
 
-/** Whether the header tells the upstream what was decided, and is nobody else's to set. */
-export function isTold(name: string): boolean {
-  return name === SUBJECT_HEADER || name === DECISION_HEADER;
-}
+/** The headers that tell the upstream what was decided: never what a client has sent. */
+export const toldHeaders: readonly string[] = [SUBJECT_HEADER, DECISION_HEADER];
 
 const UNAUTHORIZED = 401;
 

@@ -160,7 +160,8 @@ function shownBy(bytes: Uint8Array): Shown {
     const { value: ok } = http;
     return {
       ...{ allowed, headers: texts(ok.headers), responseHeaders: texts(ok.responseHeadersToAdd) },
-      removed: ok.headersToRemove,
+      // Besides those of Postern's own.
+      removed: ok.headersToRemove.filter((name) => !name.startsWith("x-postern-")),
       query: ok.queryParametersToSet.map(({ key, value }) => `${key}=${value}`).sort(),
       ...{ removedQuery: ok.queryParametersToRemove, metadata },
     };

@@ -55,8 +55,11 @@ describe("a policy of OPA's Envoy plugin", () => {
   });
 
   it("keeps out a header that a client smuggles in", async () => {
-    const headers = { "x-caller": "reader", "X-User": ["admin", "root"] };
-    expect(valuesOf(await passed({ headers }), "x-user")).toEqual(["reader"]);
+    const own = { "X-Postern-Subject": "admin", "x-postern-decision-id": "1" };
+    const headers = { "x-caller": "reader", "X-User": ["admin", "root"], ...own };
+    const request = await passed({ headers });
+    expect(valuesOf(request, "x-user")).toEqual(["reader"]);
+    expect(request.headers.filter(([name]) => /^x-postern-/i.test(name))).toEqual([]);
   });
 
   it("denies with the policy's status, headers and body", async () => {
