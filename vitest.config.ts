@@ -5,7 +5,8 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     // Machines are shared: what takes three seconds on a calm one has taken thirty.
     testTimeout: 90_000,
-    hookTimeout: 90_000,
+    // The first to need Envoy, or Python's gRPC, installs it.
+    hookTimeout: 300_000,
     expect: { poll: { timeout: 15_000 } },
     pool: "forks",
     coverage: {

@@ -73,7 +73,7 @@ function ask(port: number, agent: Agent): Promise<string> {
   });
 }
 
-describe("requests through Envoy", () => {
+describe("requests through Envoy", { timeout: 300_000 }, () => {
   it("are all answered while the bundle is replaced again and again", async () => {
     const workspace = await workspaceWith("1", "2");
     const server = await workspace.serve();
