@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { connect } from "node:net";
+import { accepts } from "../../test/support/accepts.ts";
 
 /** The core that servers run on; load runs on the other one. */
 export const SERVER_CORE = "0";
@@ -71,17 +71,6 @@ async function untilListening(
   }
   child.kill("SIGKILL");
   throw new Error(`${what.name} took no connection within ${START_TIMEOUT_MS} ms:\n${errors()}`);
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
 }
 
 function residentBytes(pid: number): number {

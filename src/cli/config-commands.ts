@@ -54,7 +54,8 @@ function problemOf(context: CommandContext, file: string | undefined): string | 
 
 function extAuthzProblem(options: ExtAuthzOptions): string | undefined {
   try {
-    createRouteQuestions(options.rbac, createBodyReader(options));
+    createRouteQuestions(options.rbac);
+    createBodyReader(options);
     return undefined;
   } catch (error) {
     return (error as Error).message;

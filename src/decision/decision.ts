@@ -1,3 +1,4 @@
+import { PdpError } from "./error.ts";
 import type { JsonObject } from "./json.ts";
 
 /** What the PEP must do, or should know, besides the answer. */
@@ -84,6 +85,17 @@ export function allow(frame: DecisionFrame, basis: AllowBasis): Decision {
     generation: frame.generation,
     stalenessMs: frame.stalenessMs,
   };
+}
+
+/**
+ * Whether a door may write an allow. Throws `PdpError` `internal` for one that contradicts itself.
+ */
+export function isAllow({ allowed, reason }: Pick<Decision, "allowed" | "reason">): boolean {
+  if (allowed !== true) return false;
+  if (reason.startsWith("permission:") || reason.startsWith("policy:")) return true;
+  throw new PdpError("internal", "internal error", {
+    cause: new Error(`an allow with the reason of a deny: ${reason}`),
+  });
 }
 
 /** A deny for `reason`; `mfa_required` is the one reason that also sets `mfaRequired`. */

@@ -26,3 +26,18 @@ export const Members = (() => {
 
 /** The object without members. */
 export const emptyObject: JsonObject = Object.freeze(Object.create(null));
+
+/** Whether the value is an object. */
+export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !isJsonList(value);
+}
+
+/** `Array.isArray`, which does not narrow a readonly array away from the other kinds. */
+export function isJsonList(value: JsonValue): value is readonly JsonValue[] {
+  return Array.isArray(value);
+}
+
+/** An own member, so that `constructor` is a name like any other. */
+export function ownMember(object: JsonObject, name: string): JsonValue | undefined {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
+}

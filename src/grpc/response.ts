@@ -2,7 +2,7 @@
  * Answers out: from what the pipeline decided to bytes. Not for deciding: an allow leaves here only
  * where a decision says so.
  */
-import type { Decision } from "../decision/decision.ts";
+import { type Decision, isAllow } from "../decision/decision.ts";
 import { PdpError } from "../decision/error.ts";
 import type { MfaAnswer } from "../pipeline/pipeline.ts";
 import { statusCodes } from "./status.ts";
@@ -66,16 +66,6 @@ function writeDecision(decision: Decision): void {
   writer.string(8, decision.revision);
   writer.count(9, decision.generation);
   writer.count(10, Math.ceil(decision.stalenessMs));
-}
-
-/** The one place where an allow gets onto the wire; an allow that contradicts itself does not. */
-function isAllow(decision: Decision): boolean {
-  if (decision.allowed !== true) return false;
-  const { reason } = decision;
-  if (reason.startsWith("permission:") || reason.startsWith("policy:")) return true;
-  throw new PdpError("internal", "internal error", {
-    cause: new Error(`an allow with the reason of a deny: ${reason}`),
-  });
 }
 
 function writeError(error: PdpError): void {

@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from "../decision/json.ts";
+import { isJsonList, type JsonObject, type JsonValue } from "../decision/json.ts";
 import type { WireWriter } from "./wire-writer.ts";
 
 /** Writes `object` as a `google.protobuf.Struct` in `field`; nothing if it has no members. */
@@ -27,7 +27,7 @@ function writeValue(writer: WireWriter, field: number, value: JsonValue): void {
   else if (typeof value === "number") writer.double(2, value);
   else if (typeof value === "string") writer.text(3, value);
   else if (typeof value === "boolean") writer.kind(4, value ? 1 : 0);
-  else if (isList(value)) writeList(writer, value);
+  else if (isJsonList(value)) writeList(writer, value);
   else {
     const nested = writer.open(5);
     writeMembers(writer, value, Object.keys(value));
@@ -40,9 +40,4 @@ function writeList(writer: WireWriter, list: readonly JsonValue[]): void {
   const start = writer.open(6);
   for (const value of list) writeValue(writer, 1, value);
   writer.close(start);
-}
-
-// `Array.isArray` does not narrow a readonly array away from the other kinds.
-function isList(value: JsonValue): value is readonly JsonValue[] {
-  return Array.isArray(value);
 }

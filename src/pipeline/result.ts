@@ -3,7 +3,7 @@
  * is unreadable, which is never an allow.
  */
 import type { Obligation } from "../decision/decision.ts";
-import { emptyObject, type JsonObject, type JsonValue } from "../decision/json.ts";
+import { emptyObject, isJsonObject, type JsonValue, ownMember } from "../decision/json.ts";
 
 const ID_LENGTH_MAX = 128;
 const OBLIGATIONS_MAX = 32;
@@ -40,14 +40,14 @@ const silent: Signal = { fires: false, id: undefined };
 
 /** Reads a decision document; `undefined` if it is unreadable. */
 export function readDocument(result: JsonValue | undefined): Reading | undefined {
-  if (!isObject(result)) {
+  if (!isJsonObject(result)) {
     return readRules({ allow: result, deny: undefined, mfaRequired: undefined });
   }
-  const allows = readAllows([member(result, "allow"), member(result, "allowed")]);
-  const deny = readSignals([member(result, "deny"), member(result, "denies")]);
-  const mfa = readSignals([member(result, "mfa_required")]);
-  const reason = readReason([member(result, "reason"), member(result, "reasons")]);
-  const obligations = readObligations(member(result, "obligations"));
+  const allows = readAllows([ownMember(result, "allow"), ownMember(result, "allowed")]);
+  const deny = readSignals([ownMember(result, "deny"), ownMember(result, "denies")]);
+  const mfa = readSignals([ownMember(result, "mfa_required")]);
+  const reason = readReason([ownMember(result, "reason"), ownMember(result, "reasons")]);
+  const obligations = readObligations(ownMember(result, "obligations"));
   if (!(allows && deny && mfa && reason && obligations)) return undefined;
   return {
     allows: allows.all,
@@ -96,7 +96,7 @@ function readSignal(value: JsonValue | undefined): Signal | undefined {
   if (value === undefined || value === false) return silent;
   if (value === true) return { fires: true, id: undefined };
   if (Array.isArray(value)) return { fires: value.length > 0, id: firstId(value) };
-  if (!isObject(value)) return undefined;
+  if (!isJsonObject(value)) return undefined;
   const names = Object.keys(value);
   return { fires: names.length > 0, id: firstId(names) };
 }
@@ -146,18 +146,13 @@ function readObligations(value: JsonValue | undefined): readonly Obligation[] | 
 
 function readObligation(item: JsonValue): Obligation | undefined {
   if (typeof item === "string") return obligation(item, emptyObject);
-  return isObject(item) ? obligation(member(item, "type"), member(item, "properties")) : undefined;
+  return isJsonObject(item)
+    ? obligation(ownMember(item, "type"), ownMember(item, "properties"))
+    : undefined;
 }
 
 function obligation(type?: JsonValue, properties: JsonValue = emptyObject): Obligation | undefined {
-  const readable = typeof type === "string" && OBLIGATION_TYPE.test(type) && isObject(properties);
+  const readable =
+    typeof type === "string" && OBLIGATION_TYPE.test(type) && isJsonObject(properties);
   return readable ? { type, properties } : undefined;
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function member(object: JsonObject, name: string): JsonValue | undefined {
-  return Object.hasOwn(object, name) ? object[name] : undefined;
 }

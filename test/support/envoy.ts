@@ -1,12 +1,12 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { onTestFinished } from "vitest";
+import { accepts } from "./accepts.ts";
 import { type EnvoySetup, envoyBootstrap } from "./envoy-bootstrap.ts";
 import { freePort } from "./free-port.ts";
 import { pythonWith } from "./python.ts";
@@ -111,15 +111,4 @@ async function started({ child, log, port }: Starting): Promise<void> {
     await setTimeout(20);
   }
   throw failure ?? new Error(`port ${port} takes no connection after ${START_MAX_MS} ms`);
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.on("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on("error", () => resolve(false));
-  });
 }

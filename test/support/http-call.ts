@@ -50,3 +50,9 @@ function clientTls({ ca, certificate, key }: TlsFiles): object {
   const [trusted, cert, own] = [ca, certificate, key].map((file) => readFileSync(file));
   return { servername: "localhost", ca: trusted, cert, key: own };
 }
+
+/** The values of a header, a line each. */
+export function valuesOf(from: Pick<HttpAnswer, "headers"> | undefined, name: string): string[] {
+  const found = from?.headers.filter(([given]) => given.toLowerCase() === name) ?? [];
+  return found.map(([, value]) => value);
+}

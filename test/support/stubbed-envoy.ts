@@ -50,9 +50,3 @@ export async function openStubbedEnvoy(
     },
   };
 }
-
-/** The values of a header, a line each. */
-export function valuesOf(from: Pick<HttpAnswer, "headers"> | undefined, name: string): string[] {
-  const found = from?.headers.filter(([given]) => given.toLowerCase() === name) ?? [];
-  return found.map(([, value]) => value);
-}

@@ -1,7 +1,7 @@
 /** What Envoy asks: `envoy.service.auth.v3.CheckRequest` as an object, and the parts that are used. */
-import { PdpError } from "../../decision/error.ts";
 import type { InputDocument } from "../../pipeline/pipeline.ts";
 import { WireReader } from "../wire-reader.ts";
+import { invalidField } from "./malformed.ts";
 import {
   bytes,
   type Fields,
@@ -40,9 +40,9 @@ export type TextMap = { readonly [name: string]: string };
 export function readHttpCheck(encoded: Uint8Array): HttpCheck {
   const request = readFields(new WireReader(encoded), checkRequest);
   const attributes = request["attributes"] as Attributes | undefined;
-  if (attributes === undefined) throw missing("attributes");
+  if (attributes === undefined) throw invalidField("attributes", "is missing");
   const http = attributes.request?.http;
-  if (http === undefined) throw missing("attributes.request.http");
+  if (http === undefined) throw invalidField("attributes.request.http", "is missing");
   return {
     attributes: attributes as InputDocument,
     path: http.path ?? "",
@@ -69,10 +69,6 @@ interface HttpRequest {
 }
 
 const noTexts: TextMap = Object.freeze(Object.create(null));
-
-function missing(field: string): PdpError {
-  return new PdpError("invalid-argument", `${field}: is missing`, { field });
-}
 
 // The field numbers of proto/envoy; `proto3` presence decides what is absent at its default.
 

@@ -2,8 +2,7 @@
  * Answers to Envoy: `envoy.service.auth.v3.CheckResponse`. The one place where an allow gets onto this
  * wire, and only from a decision that says so: Envoy takes an answer without a status for an allow.
  */
-import type { Decision } from "../../decision/decision.ts";
-import { PdpError } from "../../decision/error.ts";
+import { type Decision, isAllow } from "../../decision/decision.ts";
 import type { JsonObject } from "../../decision/json.ts";
 import { GrpcCode } from "../status.ts";
 import { writeStruct } from "../struct-writer.ts";
@@ -54,15 +53,6 @@ export function encodeNoAnswer(status: number): Uint8Array {
   writeHttpStatus(status);
   writer.close(start);
   return writer.finish();
-}
-
-/** An allow that contradicts itself is none. */
-function isAllow({ allowed, reason }: Decision): boolean {
-  if (allowed !== true) return false;
-  if (reason.startsWith("permission:") || reason.startsWith("policy:")) return true;
-  throw new PdpError("internal", "internal error", {
-    cause: new Error(`an allow with the reason of a deny: ${reason}`),
-  });
 }
 
 /** `google.rpc.Status`, whose code is written also where it is 0. */

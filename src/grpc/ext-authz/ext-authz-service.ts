@@ -5,12 +5,13 @@
 import { quoted } from "../../base/quoted.ts";
 import type { UnaryCall, UnaryHandler, UnaryHandlers } from "../../base/unary-handler.ts";
 import type { Decision, DenyReason } from "../../decision/decision.ts";
-import { type ErrorKind, PdpError, toPdpError } from "../../decision/error.ts";
+import { type ErrorKind, type PdpError, toPdpError } from "../../decision/error.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
-import { createBodyReader } from "./body-reader.ts";
+import { type BodyReading, createBodyReader } from "./body-reader.ts";
 import { type HttpCheck, readHttpCheck } from "./check-request.ts";
 import { encodeAuthorization, encodeNoAnswer } from "./check-response.ts";
 import type { HttpAnswer } from "./http-answer.ts";
+import { invalidField } from "./malformed.ts";
 import type { ExtAuthzOptions } from "./options.ts";
 import { type ParsedPath, parsePath } from "./parsed-path.ts";
 import {
@@ -45,6 +46,8 @@ interface Outcome {
 interface Asked {
   readonly request: HttpCheck;
   readonly path: ParsedPath;
+  /** Reads it once, however often it is asked for. */
+  readonly body: () => BodyReading;
   readonly call: UnaryCall;
 }
 
@@ -75,6 +78,7 @@ const SHOWN_MAX = 64;
 /** The service for any transport. Throws an `Error` that names what of the options is wrong. */
 export function createExtAuthz({ pipeline, options }: ExtAuthzDeps): UnaryHandlers {
   const ways = createWays(pipeline, options);
+  const readBody = createBodyReader(options);
 
   function refused(thrown: unknown): Uint8Array {
     const error = toPdpError(thrown);
@@ -100,7 +104,10 @@ export function createExtAuthz({ pipeline, options }: ExtAuthzDeps): UnaryHandle
       const way = request.contextExtensions["postern.decide"] ?? options.decide;
       const decide = ways.get(way);
       if (decide === undefined) throw unknownWay(way);
-      const outcome = decide({ request, path: parsePath(request.path), call });
+      const path = parsePath(request.path);
+      let read: BodyReading | undefined;
+      const body = (): BodyReading => (read ??= readBody(request, path));
+      const outcome = decide({ request, path, body, call });
       return outcome instanceof Promise ? outcome.then(answered, refused) : answered(outcome);
     } catch (error) {
       return refused(error);
@@ -112,24 +119,22 @@ export function createExtAuthz({ pipeline, options }: ExtAuthzDeps): UnaryHandle
 
 /** The ways to decide, by name. */
 function createWays(pipeline: Pipeline, options: ExtAuthzOptions): ReadonlyMap<string, Decide> {
-  const readBody = createBodyReader(options);
-  const askRoute = createRouteQuestions(options.rbac, readBody);
+  const askRoute = createRouteQuestions(options.rbac);
 
-  function rego({ request, path, call }: Asked): Outcome {
+  function rego({ request, path, body, call }: Asked): Outcome {
     const extensions = request.contextExtensions;
-    const body = options.body === "unparsed" ? undefined : readBody(request, path);
     const query = {
       application: extensions["postern.application"] ?? options.application,
       path: extensions["postern.path"] ?? options.path,
-      input: regoInput(request, path, body),
+      input: regoInput(request, path, options.body === "unparsed" ? undefined : body()),
       read: readRegoResult,
     };
     const { decision, detail } = pipeline.evaluate(query, call);
     return { decision, answer: detail && withoutTold(detail) };
   }
 
-  function rbac({ request, path, call }: Asked): Outcome | Promise<Outcome> {
-    const asked = askRoute(request, path);
+  function rbac({ request, path, body, call }: Asked): Outcome | Promise<Outcome> {
+    const asked = askRoute(request, path, body);
     const { application } = options.rbac;
     if (asked.kind === "unmapped") {
       const decision = pipeline.refuse(application, "unmapped_route");
@@ -190,13 +195,9 @@ function joined(own: HttpAnswer = plainAnswer, { decision, answer }: Outcome): H
 }
 
 function unknownWay(way: string): PdpError {
-  const field = "attributes.context_extensions.postern.decide";
   const expected = "expected rego, rbac or both";
-  return new PdpError(
-    "invalid-argument",
-    `${field}: ${quoted(way, SHOWN_MAX)} is no way; ${expected}`,
-    {
-      field,
-    },
+  return invalidField(
+    "attributes.context_extensions.postern.decide",
+    `${quoted(way, SHOWN_MAX)} is no way; ${expected}`,
   );
 }

@@ -2,6 +2,7 @@
 import { readJson } from "../../base/read-json.ts";
 import type { InputValue } from "../../pipeline/pipeline.ts";
 import { JSON_DEPTH_MAX } from "../struct-reader.ts";
+import { endOfMatch } from "./end-of-match.ts";
 import { malformed } from "./malformed.ts";
 
 /** Digits of a whole number; reading and writing them takes time that grows with their square. */
@@ -86,7 +87,7 @@ class JsonReader {
 
   #string(): string {
     const start = this.#at;
-    this.#at = endOf(PLAIN_STRING, this.#text, start);
+    this.#at = endOfMatch(PLAIN_STRING, this.#text, start);
     if (this.#at > start) return this.#text.slice(start + 1, this.#at - 1);
     this.#at = endOfString(this.#text, start);
     if (this.#at > this.#text.length) throw this.#fault();
@@ -105,7 +106,7 @@ class JsonReader {
   }
 
   #number(): number | bigint {
-    const end = endOf(NUMBER, this.#text, this.#at);
+    const end = endOfMatch(NUMBER, this.#text, this.#at);
     if (end === this.#at) throw this.#fault();
     const source = this.#text.slice(this.#at, end);
     this.#at = end;
@@ -143,12 +144,6 @@ const INTEGER = /^-?\d+$/;
 
 function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
-}
-
-/** Where the match that begins at `from` ends; `from` if there is none. */
-function endOf(pattern: RegExp, text: string, from: number): number {
-  pattern.lastIndex = from;
-  return pattern.test(text) ? pattern.lastIndex : from;
 }
 
 /** Behind the quote that ends the string; behind the text if none does. */

@@ -1,4 +1,5 @@
 /** Content-Type and Content-Disposition, read as Go's `mime.ParseMediaType` reads them. */
+import { endOfMatch } from "./end-of-match.ts";
 import { type HttpPart, malformed } from "./malformed.ts";
 
 /** A media type or a disposition. All texts have a character per byte. */
@@ -11,9 +12,9 @@ export interface MediaType {
 
 /** Reads a header's value; `undefined` = it is malformed, or gives two values for one name. */
 export function parseMediaType(text: string): MediaType | undefined {
-  const start = skip(SPACES, text, 0);
+  const start = endOfMatch(SPACES, text, 0);
   const end = endOfType(text, start);
-  let at = skip(SPACES, text, end);
+  let at = endOfMatch(SPACES, text, end);
   if (end === start || (at < text.length && text[at] !== ";")) return undefined;
   const parameters = new Map<string, string>();
   while (!isEnd(text, at)) {
@@ -22,7 +23,7 @@ export function parseMediaType(text: string): MediaType | undefined {
     const { name, value } = parameter;
     if ((parameters.get(name) ?? value) !== value) return undefined;
     parameters.set(name, value);
-    at = skip(SPACES, text, parameter.end);
+    at = endOfMatch(SPACES, text, parameter.end);
   }
   return { type: text.slice(start, end).toLowerCase(), parameters };
 }
@@ -51,22 +52,19 @@ const SPACES =
   /(?:[\t-\r ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)+/y;
 const SPECIAL = /[()<>@,;:\\"/[\]?=]/;
 
-function skip(pattern: RegExp, text: string, from: number): number {
-  pattern.lastIndex = from;
-  return pattern.test(text) ? pattern.lastIndex : from;
-}
-
 /** Of `type` or `type/subtype`; `start` if there is none. */
 function endOfType(text: string, start: number): number {
-  const end = skip(TOKEN, text, start);
+  const end = endOfMatch(TOKEN, text, start);
   if (end === start || text[end] !== "/") return end;
-  const subtypeEnd = skip(TOKEN, text, end + 1);
+  const subtypeEnd = endOfMatch(TOKEN, text, end + 1);
   return subtypeEnd === end + 1 ? start : subtypeEnd;
 }
 
 /** Whether nothing follows but one `;`. */
 function isEnd(text: string, at: number): boolean {
-  return at === text.length || (text[at] === ";" && skip(SPACES, text, at + 1) === text.length);
+  return (
+    at === text.length || (text[at] === ";" && endOfMatch(SPACES, text, at + 1) === text.length)
+  );
 }
 
 interface Parameter {
@@ -78,14 +76,14 @@ interface Parameter {
 /** Reads `; name = value`. */
 function readParameter(text: string, from: number): Parameter | undefined {
   if (text[from] !== ";") return undefined;
-  const start = skip(SPACES, text, from + 1);
-  const nameEnd = skip(TOKEN, text, start);
-  const equals = skip(SPACES, text, nameEnd);
+  const start = endOfMatch(SPACES, text, from + 1);
+  const nameEnd = endOfMatch(TOKEN, text, start);
+  const equals = endOfMatch(SPACES, text, nameEnd);
   if (nameEnd === start || text[equals] !== "=") return undefined;
-  const valueStart = skip(SPACES, text, equals + 1);
+  const valueStart = endOfMatch(SPACES, text, equals + 1);
   const name = text.slice(start, nameEnd).toLowerCase();
   if (text[valueStart] === '"') return readQuoted(name, text, valueStart);
-  const end = skip(TOKEN, text, valueStart);
+  const end = endOfMatch(TOKEN, text, valueStart);
   return end === valueStart ? undefined : { name, value: text.slice(valueStart, end), end };
 }
 

@@ -2,7 +2,14 @@
  * Reads what a policy for Envoy returns: a boolean, or an object with `allowed` and what is to happen
  * besides (`docs/envoy.md`). Whatever is of another shape is unreadable, which is never an allow.
  */
-import { emptyObject, type JsonObject, type JsonValue } from "../../decision/json.ts";
+import {
+  emptyObject,
+  isJsonList,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  ownMember,
+} from "../../decision/json.ts";
 import type { PolicyReading } from "../../pipeline/pipeline.ts";
 import type { HeaderAction, HeaderChange, HttpAnswer, QueryParameter } from "./http-answer.ts";
 
@@ -62,8 +69,8 @@ export const plainAnswer: HttpAnswer = Object.freeze({
 /** Reads a document; `undefined` if it is unreadable. */
 export function readRegoResult(document: JsonValue): PolicyReading<HttpAnswer> | undefined {
   if (typeof document === "boolean") return { allows: document, detail: plainAnswer };
-  if (!isObject(document)) return undefined;
-  const allows = member(document, "allowed");
+  if (!isJsonObject(document)) return undefined;
+  const allows = ownMember(document, "allowed");
   if (typeof allows !== "boolean") return undefined;
   try {
     return { allows, detail: readAnswer(document, allows) };
@@ -78,31 +85,31 @@ class Unreadable extends Error {}
 
 /** Only what is used is looked at, as the plugin does. */
 function readAnswer(document: JsonObject, allows: boolean): HttpAnswer {
-  const dynamicMetadata = readMetadata(member(document, "dynamic_metadata"));
+  const dynamicMetadata = readMetadata(ownMember(document, "dynamic_metadata"));
   const rest = allows ? readAllowed(document) : readDenied(document);
   return { ...plainAnswer, ...rest, dynamicMetadata };
 }
 
 function readAllowed(document: JsonObject): Partial<HttpAnswer> {
-  const headers = readHeaders(member(document, "headers"), "request");
-  const removed = readNames(member(document, "request_headers_to_remove")).map(headerName);
+  const headers = readHeaders(ownMember(document, "headers"), "request");
+  const removed = readNames(ownMember(document, "request_headers_to_remove")).map(headerName);
   return {
     headers,
-    responseHeaders: readHeaders(member(document, "response_headers_to_add"), "response"),
+    responseHeaders: readHeaders(ownMember(document, "response_headers_to_add"), "response"),
     // Envoy removes last, and so would take away what was set in place of the client's.
     removedHeaders: removed.filter((name) => !isOverwritten(headers, name)),
-    query: readQuery(member(document, "query_parameters_to_set")),
-    removedQuery: readNames(member(document, "query_parameters_to_remove")),
+    query: readQuery(ownMember(document, "query_parameters_to_set")),
+    removedQuery: readNames(ownMember(document, "query_parameters_to_remove")),
   };
 }
 
 function readDenied(document: JsonObject): Partial<HttpAnswer> {
-  const redirect = readText(member(document, "redirect"));
-  const headers = readHeaders(member(document, "headers"), "denial");
+  const redirect = readText(ownMember(document, "redirect"));
+  const headers = readHeaders(ownMember(document, "headers"), "denial");
   const location = redirect === undefined ? [] : readHeader("location", redirect, "denial");
   const otherwise = redirect === undefined ? FORBIDDEN : FOUND;
-  const status = readStatus(member(document, "http_status"), otherwise);
-  const body = readText(member(document, "body")) ?? "";
+  const status = readStatus(ownMember(document, "http_status"), otherwise);
+  const body = readText(ownMember(document, "body")) ?? "";
   if (body !== "" && BODILESS.has(status)) throw new Unreadable();
   return { headers: [...headers, ...location], status, body };
 }
@@ -114,7 +121,7 @@ function isOverwritten(headers: readonly HeaderChange[], name: string): boolean 
 /** An object of headers, or a list of such objects. */
 function readHeaders(value: JsonValue | undefined, of: HeadersOf): readonly HeaderChange[] {
   if (value === undefined) return [];
-  const objects = isList(value) ? value : [value];
+  const objects = isJsonList(value) ? value : [value];
   const headers = objects.flatMap((object) =>
     Object.entries(readObject(object)).flatMap(([name, values]) => readHeader(name, values, of)),
   );
@@ -123,14 +130,14 @@ function readHeaders(value: JsonValue | undefined, of: HeadersOf): readonly Head
 
 /** A text, an object with `value` and how it is set, or a list of such. */
 function readHeader(name: string, values: JsonValue, of: HeadersOf): readonly HeaderChange[] {
-  return (isList(values) ? values : [values]).map((given) => {
+  return (isJsonList(values) ? values : [values]).map((given) => {
     const header = typeof given === "string" ? { value: given } : readObject(given);
-    const value = readText(member(header, "value"));
-    const keepsEmpty = member(header, "keep_empty_value") ?? false;
+    const value = readText(ownMember(header, "value"));
+    const keepsEmpty = ownMember(header, "keep_empty_value") ?? false;
     if (value === undefined || typeof keepsEmpty !== "boolean") throw new Unreadable();
     // Envoy would send a line's end to the client, who would read another header in it.
     if (CONTROL.test(value) || Buffer.byteLength(value) > VALUE_BYTES_MAX) throw new Unreadable();
-    const action = readAction(member(header, "append_action"), of);
+    const action = readAction(ownMember(header, "append_action"), of);
     return { name: headerName(name), value, action, keepsEmpty };
   });
 }
@@ -150,7 +157,7 @@ function headerName(given: string): string {
 
 function readQuery(value: JsonValue | undefined): readonly QueryParameter[] {
   const parameters = Object.entries(readObject(value)).flatMap(([name, values]) =>
-    (isList(values) ? values : [values]).map((one) => {
+    (isJsonList(values) ? values : [values]).map((one) => {
       const text = readText(one);
       if (text === undefined || name === "") throw new Unreadable();
       return { name, value: text };
@@ -161,7 +168,7 @@ function readQuery(value: JsonValue | undefined): readonly QueryParameter[] {
 
 function readNames(value: JsonValue | undefined): readonly string[] {
   if (value === undefined) return [];
-  if (!isList(value)) throw new Unreadable();
+  if (!isJsonList(value)) throw new Unreadable();
   const names = value.map((name) => {
     if (typeof name !== "string" || name === "") throw new Unreadable();
     return name;
@@ -192,29 +199,16 @@ function readMetadata(value: JsonValue | undefined): JsonObject {
 function levelsOf(value: JsonValue): number {
   if (typeof value !== "object" || value === null) return 0;
   const below = Math.max(0, ...Object.values(value).map(levelsOf));
-  return below + (isList(value) ? 2 : 3);
+  return below + (isJsonList(value) ? 2 : 3);
 }
 
 function readObject(value: JsonValue | undefined): JsonObject {
   if (value === undefined) return emptyObject;
-  if (!isObject(value)) throw new Unreadable();
+  if (!isJsonObject(value)) throw new Unreadable();
   return value;
 }
 
 function bounded<Item>(items: readonly Item[]): readonly Item[] {
   if (items.length > LIST_MAX) throw new Unreadable();
   return items;
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !isList(value);
-}
-
-// `Array.isArray` does not narrow a readonly array away from the other kinds.
-function isList(value: JsonValue): value is readonly JsonValue[] {
-  return Array.isArray(value);
-}
-
-function member(object: JsonObject, name: string): JsonValue | undefined {
-  return Object.hasOwn(object, name) ? object[name] : undefined;
 }

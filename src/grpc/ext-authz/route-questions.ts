@@ -1,10 +1,11 @@
 /** From Envoy's request to the question about a permission that its route stands for. */
-import { PdpError } from "../../decision/error.ts";
 import { emptyObject, type JsonObject } from "../../decision/json.ts";
 import { checkId, checkTerm } from "../../decision/names.ts";
 import type { AccessRequest, SubjectRef, SubjectType } from "../../decision/request.ts";
-import type { ReadBody } from "./body-reader.ts";
+import type { InputValue } from "../../pipeline/pipeline.ts";
+import type { BodyReading } from "./body-reader.ts";
 import type { HttpCheck } from "./check-request.ts";
+import { malformed } from "./malformed.ts";
 import type { RbacOptions } from "./options.ts";
 import type { ParsedPath } from "./parsed-path.ts";
 import {
@@ -29,7 +30,11 @@ export type RouteQuestion =
   | { readonly kind: "anonymous"; readonly permission: string };
 
 /** Makes questions. Throws `PdpError` `invalid-argument` for what can't be part of one. */
-export type AskRoute = (request: HttpCheck, path: ParsedPath) => RouteQuestion;
+export type AskRoute = (
+  request: HttpCheck,
+  path: ParsedPath,
+  readBody: () => BodyReading,
+) => RouteQuestion;
 
 /** A route, ready for use. */
 interface Route {
@@ -45,7 +50,7 @@ interface SubjectSource {
 }
 
 /** Makes the questions of a table. Throws an `Error` that names what of the options is wrong. */
-export function createRouteQuestions(options: RbacOptions, readBody: ReadBody): AskRoute {
+export function createRouteQuestions(options: RbacOptions): AskRoute {
   const subjects = options.subject.map(({ from, type }, index): SubjectSource => {
     return { type, from: at(`subject[${index}].from`, () => parseValueSource(from)) };
   });
@@ -56,14 +61,14 @@ export function createRouteQuestions(options: RbacOptions, readBody: ReadBody): 
       : at("mfa_verified_at", () => parseValueSource(mfaVerifiedAt));
   const table = tableOf(options.routes);
 
-  return (request, path) => {
+  return (request, path, readBody) => {
     // Nobody knows which route the upstream takes.
     if (path.isAmbiguous) return { kind: "unmapped" };
     const match = table.find(methodOf(request), path.parsedPathSegments);
     if (match === undefined) return { kind: "unmapped" };
     const { route, parameters } = match;
     const { permission, resourceType, action, properties } = route;
-    const body = () => wholeBody(request, path, readBody);
+    const body = () => wholeBody(readBody());
     const facts: RequestFacts = { request, parameters, body };
     const subject = subjectOf(subjects, facts);
     if (subject === undefined) return { kind: "anonymous", permission };
@@ -143,13 +148,9 @@ function methodOf({ attributes }: HttpCheck): string {
 }
 
 /** What a route takes from the rest of a body could say something else. */
-function wholeBody(request: HttpCheck, path: ParsedPath, readBody: ReadBody) {
-  const { parsedBody, isTruncated } = readBody(request, path);
-  if (!isTruncated) return parsedBody;
-  const field = "attributes.request.http.body";
-  throw new PdpError("invalid-argument", `${field}: is not whole, and the route takes from it`, {
-    field,
-  });
+function wholeBody({ parsedBody, isTruncated }: BodyReading): InputValue {
+  if (isTruncated) throw malformed("body", "is not whole, and the route takes from it");
+  return parsedBody;
 }
 
 function subjectOf(sources: readonly SubjectSource[], facts: RequestFacts): SubjectRef | undefined {

@@ -3,8 +3,8 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { HeaderValueOptionSchema } from "../../../src/grpc/gen/envoy/config/core/v3/base_pb.js";
 import { allow } from "../../support/authorization-stub.ts";
-import type { HttpQuestion } from "../../support/http-call.ts";
-import { openStubbedEnvoy, type StubbedEnvoy, valuesOf } from "../../support/stubbed-envoy.ts";
+import { type HttpQuestion, valuesOf } from "../../support/http-call.ts";
+import { openStubbedEnvoy, type StubbedEnvoy } from "../../support/stubbed-envoy.ts";
 
 type Option = MessageInitShape<typeof HeaderValueOptionSchema>;
 

@@ -5,7 +5,8 @@ import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { HeaderValueOptionSchema } from "../../../src/grpc/gen/envoy/config/core/v3/base_pb.js";
 import { type AuthorizationStub, allow, deny, fail } from "../../support/authorization-stub.ts";
-import { openStubbedEnvoy, type StubbedEnvoy, valuesOf } from "../../support/stubbed-envoy.ts";
+import { valuesOf } from "../../support/http-call.ts";
+import { openStubbedEnvoy, type StubbedEnvoy } from "../../support/stubbed-envoy.ts";
 
 type Answer = AuthorizationStub["answer"];
 type Option = MessageInitShape<typeof HeaderValueOptionSchema>;

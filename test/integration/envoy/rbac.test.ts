@@ -7,7 +7,7 @@ import {
   openUpstream,
 } from "../../support/echo-upstream.ts";
 import { type EnvoyServer, openEnvoy } from "../../support/envoy.ts";
-import { type HttpQuestion, httpCall } from "../../support/http-call.ts";
+import { type HttpQuestion, httpCall, valuesOf } from "../../support/http-call.ts";
 import { createWorkspace, type ServerProcess, type Workspace } from "../../support/workspace.ts";
 
 const routes = [
@@ -62,8 +62,6 @@ const ask = (question: HttpQuestion) => httpCall(envoy.port, question);
 const run = (headers: Record<string, string>): HttpQuestion => ({
   ...{ method: "POST", path: "/agents/a1/run", headers },
 });
-const valuesOf = ({ headers }: EchoedRequest, name: string): string[] =>
-  headers.filter(([header]) => header.toLowerCase() === name).map(([, value]) => value);
 
 describe("a table of routes", () => {
   it("lets pass who has the permission, and tells the upstream who it is", async () => {

@@ -7,7 +7,7 @@ import {
   openUpstream,
 } from "../../support/echo-upstream.ts";
 import { type EnvoyServer, openEnvoy, startEnvoy } from "../../support/envoy.ts";
-import { type HttpQuestion, httpCall } from "../../support/http-call.ts";
+import { type HttpQuestion, httpCall, valuesOf } from "../../support/http-call.ts";
 import { createWorkspace, type ServerProcess, type Workspace } from "../../support/workspace.ts";
 
 let workspace: Workspace;
@@ -42,9 +42,6 @@ async function passed(question: HttpQuestion): Promise<EchoedRequest> {
   expect(status).toBe(200);
   return JSON.parse(body) as EchoedRequest;
 }
-
-const valuesOf = ({ headers }: Pick<EchoedRequest, "headers">, name: string): string[] =>
-  headers.filter(([header]) => header.toLowerCase() === name).map(([, value]) => value);
 
 describe("a policy of OPA's Envoy plugin", () => {
   it("lets a request pass, with headers set and removed", async () => {
