@@ -110,7 +110,8 @@ async function start(
   const extAuthz = createExtAuthz({ pipeline, options: config.extAuthz });
   const grpc = await createGrpcServer({
     ...{ clock, logger, meter, options: config.grpc },
-    handlers: new Map([...handlers, ...extAuthz]),
+    handlers: new Map([...handlers, ...extAuthz.handlers]),
+    inBand: extAuthz.inBand,
   });
   health.onStatus((status) => grpc.setServing(status === "ready"));
   stops.push(async () => {

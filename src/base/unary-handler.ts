@@ -26,5 +26,11 @@ export type UnaryHandler = (
   call: UnaryCall,
 ) => Uint8Array | Promise<Uint8Array>;
 
+/**
+ * Answers a call that its handler does not get, or does not answer in time: a request too large, a
+ * deadline that has passed, a call too many. For services whose callers must not see a failed call.
+ */
+export type AnswerInBand = (error: unknown) => Uint8Array;
+
 /** Handlers by full method name, for example `/postern.v1.DecisionService/Check`. */
 export type UnaryHandlers = ReadonlyMap<string, UnaryHandler>;

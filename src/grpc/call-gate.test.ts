@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { manualClock } from "../../test/support/manual-clock.ts";
 import { notingMeter } from "../../test/support/noting-meter.ts";
 import { silentLogger } from "../base/logger.ts";
-import type { UnaryHandler } from "../base/unary-handler.ts";
+import type { AnswerInBand, UnaryHandler } from "../base/unary-handler.ts";
 import { PdpError } from "../decision/error.ts";
 import { createCallGate } from "./call-gate.ts";
 import { GrpcCode, type GrpcFailure } from "./status.ts";
@@ -17,7 +17,7 @@ async function pass(
   const { meter, notes } = notingMeter();
   const options = { callsMax: 1, streamsMax: 1 };
   const gate = createCallGate({ clock, logger: silentLogger, meter, options });
-  const serve = gate.unary("/m", (request, context) => {
+  const { serve } = gate.unary("/m", (request, context) => {
     clock.advance(250);
     return handler(request, context, call);
   });
@@ -73,6 +73,29 @@ describe("createCallGate()", () => {
       expect(answer).toBe(GrpcCode.UNAVAILABLE);
       expect(notes).toContain("postern_grpc_calls_total /m UNAVAILABLE 1");
     }
+  });
+
+  it("makes an answer of every failure where the method can", async () => {
+    const inBand: AnswerInBand = (error) => new TextEncoder().encode((error as PdpError).kind);
+    const { meter, notes } = notingMeter();
+    const options = { callsMax: 0, streamsMax: 1 };
+    const gate = createCallGate({ clock: manualClock(), logger: silentLogger, meter, options });
+    const { serve, refuse } = gate.unary("/m", () => bytes, inBand);
+    const answers: string[] = [];
+    const callUntil = (atMonotonicMs: number) => ({
+      ...{
+        peer: { kind: "unix", certificateNames: [] } as const,
+        isCancelled: false,
+        atMonotonicMs,
+      },
+      succeed: (answer: Uint8Array) => answers.push(new TextDecoder().decode(answer)),
+      fail: ({ message }: GrpcFailure) => answers.push(`failed: ${message}`),
+    });
+    serve(callUntil(Number.NEGATIVE_INFINITY), bytes);
+    serve(callUntil(Number.POSITIVE_INFINITY), bytes);
+    refuse(callUntil(Number.POSITIVE_INFINITY), new Error("unforeseen"));
+    expect(answers).toEqual(["deadline-exceeded", "resource-exhausted", "internal"]);
+    expect(notes.filter((note) => note.endsWith("/m OK 1"))).toHaveLength(3);
   });
 
   it("asks nobody after the deadline", async () => {

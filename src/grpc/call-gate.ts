@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Deadline } from "../base/deadline.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Labels, Meter } from "../base/meter.ts";
-import type { Peer, UnaryHandler } from "../base/unary-handler.ts";
+import type { AnswerInBand, Peer, UnaryHandler } from "../base/unary-handler.ts";
 import { untilDeadline } from "../base/until-deadline.ts";
 import { PdpError, toPdpError } from "../decision/error.ts";
 import type { GrpcOptions } from "./options.ts";
@@ -10,11 +10,20 @@ import { GrpcCode, type GrpcFailure, grpcFailure } from "./status.ts";
 
 /** What every call passes on its way to a handler: limits, deadline, metrics, error conversion. */
 export interface CallGate {
-  unary(method: string, handler: UnaryHandler): (call: GatedCall, request: Uint8Array) => void;
+  /** A failure is the call's status, unless `inBand` makes an answer of it. */
+  unary(method: string, handler: UnaryHandler, inBand?: AnswerInBand): UnaryGate;
   stream<Call extends GatedStream>(
     method: string,
     handler: StreamHandler<Call>,
   ): (call: Call) => void;
+}
+
+/** What becomes of the calls of one unary method. */
+export interface UnaryGate {
+  /** Takes a call whose request is there. */
+  serve(call: GatedCall, request: Uint8Array): void;
+  /** Ends a call whose request can't be read. */
+  refuse(call: GatedCall, error: unknown): void;
 }
 
 /** A unary call as the gate needs it; `UnaryCall` is one. */
@@ -55,7 +64,7 @@ type GateParts = CallGateDeps & { readonly instruments: Instruments };
 function createUnaryGate({ clock, logger, options, instruments }: GateParts): CallGate["unary"] {
   let waiting = 0;
 
-  return (method, handler) => {
+  return (method, handler, inBand) => {
     const done = instruments.forMethod(method);
 
     function succeed(call: GatedCall, answer: Uint8Array, startedMs: number): void {
@@ -64,7 +73,12 @@ function createUnaryGate({ clock, logger, options, instruments }: GateParts): Ca
     }
 
     function fail(call: GatedCall, error: unknown, startedMs: number): void {
-      const failure = grpcFailure(pdpErrorOf(error, method, logger));
+      const pdpError = pdpErrorOf(error, method, logger);
+      if (inBand !== undefined) {
+        succeed(call, inBand(pdpError), startedMs);
+        return;
+      }
+      const failure = grpcFailure(pdpError);
       const code = call.isCancelled ? GrpcCode.CANCELLED : failure.code;
       done(code, clock.monotonicMs() - startedMs);
       call.fail(failure);
@@ -78,7 +92,7 @@ function createUnaryGate({ clock, logger, options, instruments }: GateParts): Ca
       return untilDeadline(ended, call, { clock, late: expired });
     }
 
-    return (call, request) => {
+    function serve(call: GatedCall, request: Uint8Array): void {
       const startedMs = clock.monotonicMs();
       try {
         if (call.atMonotonicMs <= startedMs) throw expired();
@@ -93,7 +107,9 @@ function createUnaryGate({ clock, logger, options, instruments }: GateParts): Ca
       } catch (error) {
         fail(call, error, startedMs);
       }
-    };
+    }
+
+    return { serve, refuse: (call, error) => fail(call, error, clock.monotonicMs()) };
   };
 }
 

@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import { type ListenAddress, parseListenAddress } from "../base/listen-address.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Meter } from "../base/meter.ts";
-import type { Peer, UnaryHandlers } from "../base/unary-handler.ts";
+import type { AnswerInBand, Peer, UnaryHandlers } from "../base/unary-handler.ts";
 import { createCallGate } from "./call-gate.ts";
 import { createDescriptorIndex } from "./descriptor-index.ts";
 import { file_envoy_service_auth_v3_external_auth } from "./gen/envoy/service/auth/v3/external_auth_pb.js";
@@ -36,6 +36,8 @@ export interface GrpcServerDeps {
   readonly options: GrpcOptions;
   /** The unary methods by full name; health reports on their services. */
   readonly handlers: UnaryHandlers;
+  /** By full name too: what the methods say whose calls must not fail. */
+  readonly inBand?: ReadonlyMap<string, AnswerInBand>;
 }
 
 /** A gRPC server that is listening. */
@@ -74,7 +76,7 @@ export async function createGrpcServer(deps: GrpcServerDeps): Promise<GrpcServer
     .set("/grpc.health.v1.Health/Check", health.check)
     .set("/grpc.health.v1.Health/List", health.list);
   for (const [path, handler] of unary) {
-    methods.set(path, { kind: "unary", serve: gate.unary(path, handler) });
+    methods.set(path, { kind: "unary", ...gate.unary(path, handler, deps.inBand?.get(path)) });
   }
   const watch = "/grpc.health.v1.Health/Watch";
   methods.set(watch, { kind: "stream", serve: gate.stream(watch, health.watch) });

@@ -16,14 +16,11 @@ import { type CallHeaders, httpRefusal, readCallHeaders } from "./request-header
 import { closeGracefully, limitLifetime } from "./session-lifetime.ts";
 import { GrpcCode } from "./status.ts";
 import { StreamingCall } from "./streaming-call.ts";
-import { UnaryCall } from "./unary-call.ts";
+import { UnaryCall, type UnaryCallParts } from "./unary-call.ts";
 
 /** How the calls of one method are served. */
 export type Method =
-  | {
-      readonly kind: "unary";
-      readonly serve: (call: UnaryCall, request: Uint8Array) => void;
-    }
+  | ({ readonly kind: "unary" } & Pick<UnaryCallParts, "serve" | "refuse">)
   | { readonly kind: "stream"; readonly serve: (call: StreamingCall) => void };
 
 /** What a transport is made of. */
@@ -156,6 +153,8 @@ function openCall(
     return call;
   }
   const deadlineMs = timeoutMs === Infinity ? timeoutMs : clock.monotonicMs() + timeoutMs;
-  const { serve } = method;
-  return new UnaryCall({ stream, peer, deadlineMs, decompress, requestBytesMax, budget, serve });
+  return new UnaryCall({
+    ...{ stream, peer, deadlineMs, decompress, requestBytesMax, budget },
+    ...{ serve: method.serve, refuse: method.refuse },
+  });
 }

@@ -63,7 +63,7 @@ export class MessageReader {
     const flag = this.#buffer[this.#start]!;
     if (flag > 1) throw new PdpError("internal", `a message begins with ${flag}; expected 0 or 1`);
     const size = this.#buffer.readUInt32BE(this.#start + 1);
-    if (size > this.#bytesMax) throw tooLarge(this.#bytesMax);
+    if (size > this.#bytesMax) throw new TooLarge(this.#bytesMax);
     if (left < PREFIX_BYTES + size) return this.#waitForMore();
     const from = this.#start + PREFIX_BYTES;
     this.#start = from + size;
@@ -104,8 +104,10 @@ export class MessageReader {
 }
 
 /** A request over the limit, before or after it was decompressed. */
-export function tooLarge(bytesMax: number): PdpError {
-  return new PdpError("resource-exhausted", `a message is larger than ${bytesMax} bytes`);
+export class TooLarge extends PdpError {
+  constructor(bytesMax: number) {
+    super("resource-exhausted", `a message is larger than ${bytesMax} bytes`);
+  }
 }
 
 /** The message with its prefix, as it goes out. */

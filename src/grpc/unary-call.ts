@@ -1,13 +1,12 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { Deadline } from "../base/deadline.ts";
 import type { Peer } from "../base/unary-handler.ts";
-import { toPdpError } from "../decision/error.ts";
-import { answerFailure, answerOk } from "./answer.ts";
+import { answerFailure, answerOk, stopReading } from "./answer.ts";
 import { type ByteBudget, FREE_BYTES } from "./byte-budget.ts";
 import type { Decompress } from "./decompress.ts";
 import { type Message, MessageReader } from "./message-reader.ts";
 import type { OpenCall } from "./open-calls.ts";
-import { GrpcCode, type GrpcFailure, grpcFailure } from "./status.ts";
+import { GrpcCode, type GrpcFailure } from "./status.ts";
 
 /** What a unary call is made of. */
 export interface UnaryCallParts {
@@ -21,6 +20,8 @@ export interface UnaryCallParts {
   readonly budget: ByteBudget;
   /** Takes the call once its request is there. */
   readonly serve: (call: UnaryCall, request: Uint8Array) => void;
+  /** Ends the call if its request can't be read. */
+  readonly refuse: (call: UnaryCall, error: unknown) => void;
 }
 
 /**
@@ -87,6 +88,7 @@ export class UnaryCall implements Deadline, OpenCall {
     }
     this.#isAnswered = true;
     answerOk(this.#parts.stream, answer);
+    if (!this.#isWhole) stopReading(this.#parts.stream);
   }
 
   fail(failure: GrpcFailure): void {
@@ -107,14 +109,14 @@ export class UnaryCall implements Deadline, OpenCall {
         this.#message = next;
       }
     } catch (error) {
-      this.fail(grpcFailure(toPdpError(error)));
+      this.#parts.refuse(this, error);
     }
   }
 
   #serve(): void {
     this.#isWhole = true;
     if (this.#isOver) return;
-    const { serve, decompress, requestBytesMax } = this.#parts;
+    const { serve, refuse, decompress, requestBytesMax } = this.#parts;
     const message = this.#message;
     if (message === undefined || this.#reader.isInside) {
       const text = message === undefined ? "no whole request message" : "more than one message";
@@ -127,7 +129,7 @@ export class UnaryCall implements Deadline, OpenCall {
     } else {
       decompress(message.bytes, requestBytesMax).then(
         (bytes) => serve(this, bytes),
-        (error) => this.fail(grpcFailure(toPdpError(error))),
+        (error) => refuse(this, error),
       );
     }
   }

@@ -18,6 +18,8 @@ export interface EnvoySetup {
   /** HTTP status when the check fails; Envoy's default is 403. */
   readonly statusOnError?: number;
   readonly withRequestBody?: RequestBodySetup;
+  /** KiB of headers that a client may send; Envoy's own 60 unless said. */
+  readonly requestHeadersKbMax?: number;
   readonly encodeRawHeaders?: boolean;
   /** The listener speaks TLS with these, asks for a certificate, and tells the PDP of it. */
   readonly includePeerCertificate?: TlsFiles;
@@ -76,6 +78,7 @@ function listener(setup: EnvoySetup, { port, accessLog }: EnvoyPlaces): object {
     stat_prefix: "test",
     route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes: routes.map(route) }] },
     http_filters: httpFilters(setup),
+    max_request_headers_kb: setup.requestHeadersKbMax,
     access_log: accessLogFormat === undefined ? [] : [fileLog(accessLog, accessLogFormat)],
   });
   const chain = { filters: [{ name: "http", typed_config: manager }] };

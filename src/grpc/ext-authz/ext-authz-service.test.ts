@@ -62,7 +62,7 @@ interface Given {
 async function check(http: Http | undefined, given: Given = {}) {
   const options = { ...(Create(extAuthzOptionsSchema) as ExtAuthzOptions), rbac, ...given.options };
   const pipeline = fakePipeline(given.pipeline);
-  const [handler] = createExtAuthz({ pipeline, options }).values();
+  const [handler] = createExtAuthz({ pipeline, options }).handlers.values();
   const attributes = { contextExtensions: given.extensions ?? {}, request: http ? { http } : {} };
   const request = create(CheckRequestSchema, { attributes });
   const bytes = await handler!(toBinary(CheckRequestSchema, request), callFrom());

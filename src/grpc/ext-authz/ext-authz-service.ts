@@ -3,10 +3,16 @@
  * answered in band, as a denial: a failed call would be let through where `failure_mode_allow` is on.
  */
 import { quoted } from "../../base/quoted.ts";
-import type { UnaryCall, UnaryHandler, UnaryHandlers } from "../../base/unary-handler.ts";
+import type {
+  AnswerInBand,
+  UnaryCall,
+  UnaryHandler,
+  UnaryHandlers,
+} from "../../base/unary-handler.ts";
 import type { Decision, DenyReason } from "../../decision/decision.ts";
 import { type ErrorKind, type PdpError, toPdpError } from "../../decision/error.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
+import { TooLarge } from "../message-reader.ts";
 import { type BodyReading, createBodyReader } from "./body-reader.ts";
 import { type HttpCheck, readHttpCheck } from "./check-request.ts";
 import { encodeAuthorization, encodeNoAnswer } from "./check-response.ts";
@@ -72,17 +78,27 @@ const REFUSALS: Readonly<Record<ErrorKind, Refusal | undefined>> = {
   unavailable: undefined,
 };
 
+/** A client can make its request as large as Envoy takes it. */
+const TOO_LARGE: Refusal = { reason: "indeterminate:input", status: 413, isTold: true };
+
 const SERVICE_UNAVAILABLE = 503;
 const SHOWN_MAX = 64;
 
-/** The service for any transport. Throws an `Error` that names what of the options is wrong. */
-export function createExtAuthz({ pipeline, options }: ExtAuthzDeps): UnaryHandlers {
+/** The door, for any transport. */
+export interface ExtAuthz {
+  readonly handlers: UnaryHandlers;
+  /** What is answered where a handler can't: by full method name. */
+  readonly inBand: ReadonlyMap<string, AnswerInBand>;
+}
+
+/** The door. Throws an `Error` that names what of the options is wrong. */
+export function createExtAuthz({ pipeline, options }: ExtAuthzDeps): ExtAuthz {
   const ways = createWays(pipeline, options);
   const readBody = createBodyReader(options);
 
   function refused(thrown: unknown): Uint8Array {
     const error = toPdpError(thrown);
-    const refusal = REFUSALS[error.kind];
+    const refusal = error instanceof TooLarge ? TOO_LARGE : REFUSALS[error.kind];
     if (refusal === undefined) return encodeNoAnswer(SERVICE_UNAVAILABLE);
     const { reason, status, isTold } = refusal;
     const decision = pipeline.refuse(options.application, reason, error);
@@ -114,7 +130,8 @@ export function createExtAuthz({ pipeline, options }: ExtAuthzDeps): UnaryHandle
     }
   };
 
-  return new Map([[`/${AUTHORIZATION_SERVICE}/Check`, check]]);
+  const method = `/${AUTHORIZATION_SERVICE}/Check`;
+  return { handlers: new Map([[method, check]]), inBand: new Map([[method, refused]]) };
 }
 
 /** The ways to decide, by name. */

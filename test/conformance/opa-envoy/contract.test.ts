@@ -182,7 +182,7 @@ describe("the contract of OPA's Envoy plugin", () => {
     const pipeline = stagePipeline({ active: { policy } });
     const options = Create(extAuthzOptionsSchema) as ExtAuthzOptions;
     const own = { ...options, application: "platform" };
-    check = createExtAuthz({ pipeline, options: own }).values().next().value!;
+    check = createExtAuthz({ pipeline, options: own }).handlers.values().next().value!;
   });
 
   it("has at least 120 cases", () => {
