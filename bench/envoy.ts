@@ -59,9 +59,10 @@ async function main(): Promise<void> {
   stops.push(opa.stop);
 
   const request = checkRequest("user-4711");
-  const check = readHttpCheck(request);
+  const check = readHttpCheck(request, "all");
   const path = parsePath(check.path);
-  const input = regoInput(check, path, createBodyReader({ body: "strict" })(check, path));
+  const body = createBodyReader({ body: "strict" })(check, path);
+  const input = regoInput({ request: check, path, body }, "all");
   const loads = {
     postern: load(`http://127.0.0.1:${POSTERN_PORT}${CHECK}`, grpcFrame(request), {
       ...{ headers: grpcHeaders, requests: 8_000 },

@@ -42,7 +42,8 @@ describe("inputReads()", () => {
   it.each([
     ["nothing", "r := 1", []],
     ["a reference", "r if input.a == 1", ["a"]],
-    ["a long reference", "r if input.a.b.c.d == 1", ["a.b.c"]],
+    ["a long reference", "r if input.a.b.c.d.e == 1", ["a.b.c.d.e"]],
+    ["the longest that is told apart", "r if input.a.b.c.d.e.f.g.h.i", ["a.b.c.d.e.f.g.h"]],
     ["presence", "r if _ := input.a.b", ["a.b"]],
     ["absence", "r if not input.a", ["a"]],
     ["a type", "r if is_string(input.a.b)", ["a.b"]],

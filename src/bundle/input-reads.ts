@@ -14,7 +14,7 @@ import {
 } from "./plan.ts";
 
 /**
- * Which parts of `input` a policy can read, by its plan: sorted paths of one to three members
+ * Which parts of `input` a policy can read, by its plan: sorted paths of one to eight members
  * (`action`, `context.time.hour`), each with everything below it. `undefined` = anything, which is
  * also the answer to anything unknown in the plan, and to plans for other entrypoints than these.
  *

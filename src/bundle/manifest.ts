@@ -45,7 +45,7 @@ const TEXT_MAX = 512;
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 const POSTERN_KEYS = ["entrypoint", "arrays", "catalogue", "reads"];
 const READS_KEYS = ["module", "paths"];
-const READ_PATH = /^[^.\p{C}]{1,128}(\.[^.\p{C}]{1,128}){0,2}$/u;
+const READ_PATH = /^[^.\p{C}]{1,128}(\.[^.\p{C}]{1,128}){0,7}$/u;
 
 /** Most paths that `metadata.postern.reads` may have. */
 export const READ_PATHS_MAX = 1_000;
@@ -72,7 +72,7 @@ export function readManifest(text: string | undefined): Manifest {
   };
 }
 
-/** Whether the text names a part of `input`: one to three members with dots between them. */
+/** Whether the text names a part of `input`: one to eight members with dots between them. */
 export function isReadPath(text: string): boolean {
   return READ_PATH.test(text);
 }

@@ -1,3 +1,5 @@
+import { type DocumentParts, partsAt } from "../decision/document-parts.ts";
+
 /** Some names, or all there are. */
 export interface Names {
   has(name: string): boolean;
@@ -16,6 +18,8 @@ export interface PartsRead {
   /** Members of `context.time`; `undefined` = all. */
   readonly time: readonly string[] | undefined;
   readonly request: boolean;
+  /** All of this, of any input. */
+  readonly parts: DocumentParts;
 }
 
 const all: Names = { has: () => true };
@@ -27,6 +31,7 @@ export const everythingRead: PartsRead = Object.freeze({
   context: all,
   time: undefined,
   request: true,
+  parts: "all",
 });
 
 const PROPERTY_PREFIX = "resource_";
@@ -47,6 +52,7 @@ export function partsRead(paths: readonly string[] | undefined): PartsRead {
     context: top.has("context") ? context : undefined,
     time: isWholeTime ? undefined : [...membersBelow(paths, "context.time.")],
     request: top.has("request"),
+    parts: partsAt(paths),
   });
 }
 

@@ -5,6 +5,7 @@
 import type { Deadline } from "../base/deadline.ts";
 import type { Peer } from "../base/unary-handler.ts";
 import type { Decision, DenyReason } from "../decision/decision.ts";
+import type { DocumentParts } from "../decision/document-parts.ts";
 import type { PdpError } from "../decision/error.ts";
 import type { JsonValue } from "../decision/json.ts";
 import type { PermissionSet } from "../decision/permission-set.ts";
@@ -48,12 +49,13 @@ export interface PermissionSetAnswer {
   readonly stalenessMs: number;
 }
 
-/** A question that is the caller's own to put: its policy reads the whole input. */
+/** A question that is the caller's own to put. */
 export interface PolicyQuery<Detail> {
   readonly application: string;
   /** Path of the document that answers, such as `envoy/authz/allow`. */
   readonly path: string;
-  readonly input: InputDocument;
+  /** Makes the input, of which the policy can read these parts alone. */
+  readonly input: (parts: DocumentParts) => InputDocument;
   /** What the document says; `undefined` = nothing that can be read. */
   readonly read: (document: JsonValue) => PolicyReading<Detail> | undefined;
 }

@@ -11,7 +11,7 @@ import type { PolicyQuery } from "./pipeline.ts";
 const read: PolicyQuery<string>["read"] = (document) =>
   typeof document === "string" ? undefined : { allows: document === true, detail: "read" };
 const query: PolicyQuery<string> = {
-  ...{ application: "platform", path: "envoy/authz/allow", input: { path: "/a" }, read },
+  ...{ application: "platform", path: "envoy/authz/allow", input: () => ({ path: "/a" }), read },
 };
 
 /** A pipeline whose policy has these entrypoints, and what it counts and logs. */

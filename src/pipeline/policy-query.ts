@@ -30,7 +30,7 @@ export function createPolicyQueries(deps: PolicyQueriesDeps): Pipeline["evaluate
     const active = questions.policyOf(query.application);
     const { entrypoint, members } = placeOf(active, query.path);
     const nowNs = questions.now().ns;
-    const { input, read } = query;
+    const input = query.input(active.reads.parts);
     const result = active.policy.evaluate({ entrypoint, input, kept: undefined, nowNs });
     const frame = frameOf(active);
     if (result.kind === "failed") {
@@ -42,7 +42,7 @@ export function createPolicyQueries(deps: PolicyQueriesDeps): Pipeline["evaluate
     if (document === undefined) {
       return { decision: counted(deny(frame, "deny:undefined")), detail: undefined };
     }
-    const reading = read(document);
+    const reading = query.read(document);
     if (reading === undefined) {
       const message = `${query.path} has none of the documented shapes`;
       failures.add(frame, { why: "result", message });

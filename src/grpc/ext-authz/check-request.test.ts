@@ -2,10 +2,11 @@ import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { protomap } from "../../../test/support/protomap.ts";
+import { partsAt } from "../../decision/document-parts.ts";
 import { PdpError } from "../../decision/error.ts";
 import type { JsonObject } from "../../decision/json.ts";
 import { CheckRequestSchema } from "../gen/envoy/service/auth/v3/external_auth_pb.js";
-import { readHttpCheck } from "./check-request.ts";
+import { type HttpCheck, readContextExtensions, readHttpCheck } from "./check-request.ts";
 
 type Init = MessageInitShape<typeof CheckRequestSchema>;
 
@@ -67,7 +68,7 @@ const attributes = fc.record(
   },
   { requiredKeys: ["request"] },
 );
-const read = (init: Init) => readHttpCheck(encoded(init));
+const read = (init: Init) => readHttpCheck(encoded(init), "all");
 
 describe("readHttpCheck()", () => {
   it("gives the whole with JSON names, without what is at its default", () => {
@@ -129,7 +130,6 @@ describe("readHttpCheck()", () => {
     });
     expect(check).toMatchObject({
       ...{ path: "/a?b=c", body: "", rawBody: "AQL/", sourcePrincipal: "spiffe://mesh/ns/a" },
-      contextExtensions: { tenant: "a" },
     });
   });
 
@@ -157,7 +157,7 @@ describe("readHttpCheck()", () => {
     fc.assert(
       fc.property(attributes, (given) => {
         const message = create(CheckRequestSchema, { attributes: given } as Init);
-        const check = readHttpCheck(toBinary(CheckRequestSchema, message));
+        const check = readHttpCheck(toBinary(CheckRequestSchema, message), "all");
         expect({ attributes: check.attributes }).toEqual(protomap(CheckRequestSchema, message));
       }),
     );
@@ -205,7 +205,7 @@ describe("readHttpCheck()", () => {
       /http\.size: is not within/,
     ],
   ])("refuses %s, and names the field", (_, bytes, why) => {
-    expect(() => readHttpCheck(bytes)).toThrow(why);
+    expect(() => readHttpCheck(bytes, "all")).toThrow(why);
   });
 
   it("throws nothing but what names a field, whatever it is given", () => {
@@ -216,7 +216,7 @@ describe("readHttpCheck()", () => {
       fc.property(fc.uint8Array({ maxLength: 60 }), fc.nat(whole.length), (noise, at) => {
         for (const bytes of [noise, Buffer.concat([whole.subarray(0, at), noise])]) {
           try {
-            readHttpCheck(bytes);
+            readHttpCheck(bytes, "all");
           } catch (error) {
             expect(error).toBeInstanceOf(PdpError);
             expect(error).toMatchObject({ kind: "invalid-argument" });
@@ -224,6 +224,86 @@ describe("readHttpCheck()", () => {
         }
       }),
     );
+  });
+});
+
+const paths = [
+  ...["source", "source.address.socketAddress.address", "source.labels.a", "source.principal"],
+  ...["destination.service", "destination.address.pipe", "destination.labels", "tlsSession.sni"],
+  ...["request.time.seconds", "request.http", "request.http.method", "request.http.path.x"],
+  ...["request.http.headers", "request.http.headers.a", "request.http.headers.__proto__"],
+  ...["request.http.headers.content-type", "request.http.body", "request.http.rawBody"],
+  ...["contextExtensions.a", "contextExtensions.toString", "metadataContext.filterMetadata"],
+  ...["metadataContext.filterMetadata.a.b", "routeMetadataContext", "unknown.member"],
+];
+const names = ["a", "__proto__", "content-type", "toString"];
+const knownTexts = fc.array(fc.tuple(fc.constantFrom(...names), fc.string()), { maxLength: 5 });
+
+/** What stands at the path, or as far as there are objects on it. */
+function standing(value: unknown, path: string): unknown {
+  let at = value;
+  for (const name of path.split(".")) {
+    if (typeof at !== "object" || at === null || Array.isArray(at)) return at;
+    at = Object.hasOwn(at, name) ? (at as Record<string, unknown>)[name] : undefined;
+  }
+  return at;
+}
+
+describe("readHttpCheck() of parts", () => {
+  it("shows of them what it shows of the whole, and reads for the door as much", () => {
+    fc.assert(
+      fc.property(attributes, knownTexts, fc.subarray(paths), (given, headers, asked) => {
+        const init = { attributes: given } as Init;
+        const message = create(CheckRequestSchema, init);
+        const http = message.attributes!.request!.http!;
+        for (const [name, value] of headers) {
+          const own = { value, enumerable: true, configurable: true };
+          Object.defineProperty(http.headers, name, own);
+        }
+        const bytes = toBinary(CheckRequestSchema, message);
+        const whole = readHttpCheck(bytes, "all");
+        const part = readHttpCheck(bytes, partsAt(asked));
+        for (const path of asked) {
+          expect(standing(part.attributes, path), path).toEqual(standing(whole.attributes, path));
+        }
+        const facts = ({ path, body, rawBody, sourcePrincipal, headers }: HttpCheck) => ({
+          ...{ path, body, rawBody, sourcePrincipal, type: headers["content-type"] },
+        });
+        expect(facts(part)).toEqual(facts(whole));
+        const isAsked = (name: string) =>
+          asked.some((path) => ["request.http", `request.http.${name}`].includes(path));
+        for (const name of ["body", "rawBody"]) {
+          if (isAsked(name)) continue;
+          expect(standing(part.attributes, `request.http.${name}`), name).toBeUndefined();
+        }
+      }),
+    );
+  });
+
+  it("reads what it needs wherever it stands in an entry of a map", () => {
+    const entry = [...field(2, "1"), ...field(1, "a"), ...field(1, "b"), ...field(2, "2")];
+    const bytes = http([0x1a, entry.length, ...entry]);
+    const headersOf = (name: string) =>
+      readHttpCheck(bytes, partsAt([`request.http.headers.${name}`])).headers;
+    expect({ ...headersOf("b") }).toEqual({ b: "2" });
+    expect({ ...headersOf("a") }).toEqual({});
+  });
+
+  it("leaves alone what nobody reads, even if it is malformed", () => {
+    const bytes = http([0x4a, 0x01, 0x78]);
+    expect(() => readHttpCheck(bytes, "all")).toThrow("http.size: has the wrong wire type");
+    expect(readHttpCheck(bytes, partsAt(["request.http.method"])).path).toBe("");
+  });
+});
+
+describe("readContextExtensions()", () => {
+  it("gives what the route says, whatever else there is", () => {
+    const contextExtensions = { "postern.decide": "rbac", a: "" };
+    expect({ ...readContextExtensions(encoded({ attributes: { contextExtensions } })) }).toEqual(
+      contextExtensions,
+    );
+    expect({ ...readContextExtensions(new Uint8Array()) }).toEqual({});
+    expect(() => readContextExtensions(new Uint8Array([0x0a, 0x05]))).toThrow("cut short");
   });
 });
 

@@ -1,4 +1,5 @@
 /** What Envoy asks: `envoy.service.auth.v3.CheckRequest` as an object, and the parts that are used. */
+import { type DocumentParts, joinParts, partsAt, partsOf } from "../../decision/document-parts.ts";
 import type { InputDocument } from "../../pipeline/pipeline.ts";
 import { WireReader } from "../wire-reader.ts";
 import { invalidField } from "./malformed.ts";
@@ -11,6 +12,7 @@ import {
   list,
   map,
   message,
+  pickFields,
   readFields,
   struct,
   text,
@@ -18,7 +20,7 @@ import {
 
 /** A question of Envoy's about an HTTP request. */
 export interface HttpCheck {
-  /** The whole, with JSON names, as policies see it in `input.attributes`. */
+  /** With JSON names, as policies see it in `input.attributes`. */
   readonly attributes: InputDocument;
   /** With the query, as Envoy got it. */
   readonly path: string;
@@ -27,8 +29,6 @@ export interface HttpCheck {
   readonly body: string;
   /** Base64, where Envoy packs the body as bytes; else empty. */
   readonly rawBody: string;
-  /** As the route has it. */
-  readonly contextExtensions: TextMap;
   /** Of the peer's certificate; empty without one. */
   readonly sourcePrincipal: string;
 }
@@ -36,22 +36,57 @@ export interface HttpCheck {
 /** Texts by name, which inherit nothing. */
 export type TextMap = { readonly [name: string]: string };
 
-/** Reads a `CheckRequest`. Throws `PdpError` `invalid-argument` that names the field. */
-export function readHttpCheck(encoded: Uint8Array): HttpCheck {
-  const request = readFields(new WireReader(encoded), checkRequest);
-  const attributes = request["attributes"] as Attributes | undefined;
+/** What the door itself looks at, whoever decides. */
+const OWN_PARTS = partsAt([
+  "request.http.path",
+  "request.http.headers.content-type",
+  "request.http.headers.content-length",
+  "request.http.headers.x-envoy-auth-partial-body",
+  "request.http.body",
+  "request.http.rawBody",
+  "source.principal",
+]);
+
+/**
+ * Reads a `CheckRequest`, of the `attributes` these parts at least; what else there is does not even
+ * have to be well-formed. Throws `PdpError` `invalid-argument` that names the field.
+ */
+export function readHttpCheck(encoded: Uint8Array, parts: DocumentParts): HttpCheck {
+  const attributes = readAttributes(encoded, fieldsOf(parts));
+  const http = attributes?.request?.http;
   if (attributes === undefined) throw invalidField("attributes", "is missing");
-  const http = attributes.request?.http;
   if (http === undefined) throw invalidField("attributes.request.http", "is missing");
-  return {
-    attributes: attributes as InputDocument,
-    path: http.path ?? "",
-    headers: http.headers ?? noTexts,
-    body: http.body ?? "",
-    rawBody: http.rawBody ?? "",
-    contextExtensions: attributes.contextExtensions ?? noTexts,
-    sourcePrincipal: attributes.source?.principal ?? "",
-  };
+  const { path = "", headers = noTexts, body = "", rawBody = "" } = http;
+  const httpParts = partsOf(partsOf(parts, "request"), "http");
+  // What may be large is not written into the input of a policy that doesn't look at it.
+  if (body !== "" && partsOf(httpParts, "body") === undefined) delete http.body;
+  if (rawBody !== "" && partsOf(httpParts, "rawBody") === undefined) delete http.rawBody;
+  const sourcePrincipal = attributes.source?.principal ?? "";
+  return { attributes: attributes as InputDocument, path, headers, body, rawBody, sourcePrincipal };
+}
+
+/** What the route of a `CheckRequest` says to the door. Throws as `readHttpCheck`. */
+export function readContextExtensions(encoded: Uint8Array): TextMap {
+  return readAttributes(encoded, contextExtensionsAlone)?.contextExtensions ?? noTexts;
+}
+
+function readAttributes(encoded: Uint8Array, fields: Fields): Attributes | undefined {
+  const request = readFields(new WireReader(encoded), fields);
+  return request["attributes"] as Attributes | undefined;
+}
+
+/** By the parts, which live as long as the policy that reads them. */
+const pickedFields = new WeakMap<ReadonlyMap<string, DocumentParts>, Fields>();
+
+function fieldsOf(parts: DocumentParts): Fields {
+  if (parts === "all") return checkRequest;
+  let fields = pickedFields.get(parts);
+  if (fields === undefined) {
+    const attributes = pickFields(attributeContext, joinParts(OWN_PARTS, parts));
+    fields = { 1: message("attributes", attributes) };
+    pickedFields.set(parts, fields);
+  }
+  return fields;
 }
 
 /** The parts of `AttributeContext` that are looked at. */
@@ -64,8 +99,8 @@ interface Attributes {
 interface HttpRequest {
   readonly path?: string;
   readonly headers?: TextMap;
-  readonly body?: string;
-  readonly rawBody?: string;
+  body?: string;
+  rawBody?: string;
 }
 
 const noTexts: TextMap = Object.freeze(Object.create(null));
@@ -135,3 +170,4 @@ const attributeContext: Fields = {
 };
 
 const checkRequest: Fields = { 1: message("attributes", attributeContext) };
+const contextExtensionsAlone = pickFields(checkRequest, partsAt(["attributes.contextExtensions"]));

@@ -7,7 +7,7 @@ import { allow, deny } from "../../decision/decision.ts";
 import { type ErrorKind, PdpError } from "../../decision/error.ts";
 import type { JsonValue } from "../../decision/json.ts";
 import type { AccessRequest } from "../../decision/request.ts";
-import type { Pipeline, PolicyQuery } from "../../pipeline/pipeline.ts";
+import type { InputDocument, Pipeline } from "../../pipeline/pipeline.ts";
 import {
   CheckRequestSchema,
   CheckResponseSchema,
@@ -31,9 +31,9 @@ const frame = {
 
 /** A policy that says this, of which the queries are kept. */
 function saying(document: JsonValue) {
-  const queries: Omit<PolicyQuery<unknown>, "read">[] = [];
-  const evaluate: Pipeline["evaluate"] = ({ read, ...query }) => {
-    queries.push(query);
+  const queries: { application: string; path: string; input: InputDocument }[] = [];
+  const evaluate: Pipeline["evaluate"] = ({ read, application, path, input }) => {
+    queries.push({ application, path, input: input("all") });
     const reading = read(document);
     const decision = reading?.allows
       ? allow(frame, { reason: "policy:allow", obligations: [], grant: undefined })
@@ -127,7 +127,7 @@ describe("rego", () => {
   });
 
   it("answers 400 to a request that can't be read, and to a way that is none", async () => {
-    expect(await denial(undefined)).toMatchObject({
+    expect(await denial(undefined, { pipeline: saying(true) })).toMatchObject({
       ...{
         status: 400,
         body: "attributes.request.http: is missing",

@@ -10,16 +10,17 @@ import type {
   UnaryHandlers,
 } from "../../base/unary-handler.ts";
 import type { Decision, DenyReason } from "../../decision/decision.ts";
+import { type DocumentParts, partsAt, partsOf } from "../../decision/document-parts.ts";
 import { type ErrorKind, type PdpError, toPdpError } from "../../decision/error.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
 import { TooLarge } from "../message-reader.ts";
 import { type BodyReading, createBodyReader } from "./body-reader.ts";
-import { type HttpCheck, readHttpCheck } from "./check-request.ts";
+import { readContextExtensions, readHttpCheck, type TextMap } from "./check-request.ts";
 import { encodeAuthorization, encodeNoAnswer } from "./check-response.ts";
 import type { HttpAnswer } from "./http-answer.ts";
 import { invalidField } from "./malformed.ts";
 import type { ExtAuthzOptions } from "./options.ts";
-import { type ParsedPath, parsePath } from "./parsed-path.ts";
+import { parsePath } from "./parsed-path.ts";
 import {
   allowedAnswer,
   anonymousAnswer,
@@ -48,12 +49,12 @@ interface Outcome {
   readonly answer: HttpAnswer | undefined;
 }
 
-/** A request of Envoy's, and what of it more than one way to decide looks at. */
+/** A call of Envoy's. */
 interface Asked {
-  readonly request: HttpCheck;
-  readonly path: ParsedPath;
-  /** Reads it once, however often it is asked for. */
-  readonly body: () => BodyReading;
+  /** The request, of which each way to decide reads what it looks at. */
+  readonly bytes: Uint8Array;
+  /** As the route has them. */
+  readonly extensions: TextMap;
   readonly call: UnaryCall;
 }
 
@@ -94,7 +95,6 @@ export interface ExtAuthz {
 /** The door. Throws an `Error` that names what of the options is wrong. */
 export function createExtAuthz({ pipeline, options }: ExtAuthzDeps): ExtAuthz {
   const ways = createWays(pipeline, options);
-  const readBody = createBodyReader(options);
 
   function refused(thrown: unknown): Uint8Array {
     const error = toPdpError(thrown);
@@ -116,14 +116,11 @@ export function createExtAuthz({ pipeline, options }: ExtAuthzDeps): ExtAuthz {
 
   const check: UnaryHandler = (bytes, call) => {
     try {
-      const request = readHttpCheck(bytes);
-      const way = request.contextExtensions["postern.decide"] ?? options.decide;
+      const extensions = readContextExtensions(bytes);
+      const way = extensions["postern.decide"] ?? options.decide;
       const decide = ways.get(way);
       if (decide === undefined) throw unknownWay(way);
-      const path = parsePath(request.path);
-      let read: BodyReading | undefined;
-      const body = (): BodyReading => (read ??= readBody(request, path));
-      const outcome = decide({ request, path, body, call });
+      const outcome = decide({ bytes, extensions, call });
       return outcome instanceof Promise ? outcome.then(answered, refused) : answered(outcome);
     } catch (error) {
       return refused(error);
@@ -134,23 +131,39 @@ export function createExtAuthz({ pipeline, options }: ExtAuthzDeps): ExtAuthz {
   return { handlers: new Map([[method, check]]), inBand: new Map([[method, refused]]) };
 }
 
+/** What of `attributes` a table of routes can ask about. */
+const ROUTE_PARTS = partsAt([
+  ...["request.http", "source.address", "source.principal"],
+  "metadataContext.filterMetadata",
+]);
+const NO_PARTS = partsAt([]);
+
 /** The ways to decide, by name. */
 function createWays(pipeline: Pipeline, options: ExtAuthzOptions): ReadonlyMap<string, Decide> {
   const askRoute = createRouteQuestions(options.rbac);
+  const readBody = createBodyReader(options);
 
-  function rego({ request, path, body, call }: Asked): Outcome {
-    const extensions = request.contextExtensions;
+  function rego({ bytes, extensions, call }: Asked): Outcome {
     const query = {
       application: extensions["postern.application"] ?? options.application,
       path: extensions["postern.path"] ?? options.path,
-      input: regoInput(request, path, options.body === "unparsed" ? undefined : body()),
+      input: (parts: DocumentParts) => {
+        const request = readHttpCheck(bytes, partsOf(parts, "attributes") ?? NO_PARTS);
+        const path = parsePath(request.path);
+        const body = options.body === "unparsed" ? undefined : readBody(request, path);
+        return regoInput({ request, path, body }, parts);
+      },
       read: readRegoResult,
     };
     const { decision, detail } = pipeline.evaluate(query, call);
     return { decision, answer: detail && withoutTold(detail) };
   }
 
-  function rbac({ request, path, body, call }: Asked): Outcome | Promise<Outcome> {
+  function rbac({ bytes, call }: Asked): Outcome | Promise<Outcome> {
+    const request = readHttpCheck(bytes, ROUTE_PARTS);
+    const path = parsePath(request.path);
+    let read: BodyReading | undefined;
+    const body = (): BodyReading => (read ??= readBody(request, path));
     const asked = askRoute(request, path, body);
     const { application } = options.rbac;
     if (asked.kind === "unmapped") {

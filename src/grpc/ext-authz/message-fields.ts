@@ -3,6 +3,7 @@
  * are. As in opa-envoy-plugin, a field at its default is absent, an enum is its number, and bytes are
  * base64. A field that is given twice is refused: merging would let one half hide the other.
  */
+import type { DocumentParts } from "../../decision/document-parts.ts";
 import { Members } from "../../decision/json.ts";
 import type { InputValue } from "../../pipeline/pipeline.ts";
 import { readStruct } from "../struct-reader.ts";
@@ -23,6 +24,10 @@ export interface Field {
   /** What is left out, since it is the same as nothing; `undefined` = nothing is. */
   readonly absent?: InputValue;
   readonly holds: "one" | "list" | "map";
+  /** Of a message that is no list's element. */
+  readonly fields?: Fields;
+  /** Of a map: the keys that are taken; `undefined` = all. */
+  readonly keys?: ReadonlySet<string>;
 }
 
 /** The fields of a message by number; fields that are not there are skipped. */
@@ -58,7 +63,7 @@ export function kindOf({ absent: _, ...field }: Field): Field {
 
 /** A message. */
 export function message(name: string, fields: Fields): Field {
-  return { name, wireType: LENGTH_DELIMITED, read: readNested(fields), holds: "one" };
+  return { name, wireType: LENGTH_DELIMITED, read: readNested(fields), holds: "one", fields };
 }
 
 /** A `google.protobuf.Struct`. */
@@ -74,6 +79,24 @@ export function list(name: string, fields: Fields): Field {
 /** A map from strings to what `value` reads; of a key that is given twice, the last value counts. */
 export function map(name: string, value: Field): Field {
   return { ...value, name, holds: "map" };
+}
+
+/** The fields that are among the parts, of messages and maps within them these parts alone. */
+export function pickFields(fields: Fields, parts: DocumentParts): Fields {
+  if (parts === "all") return fields;
+  const picked: Record<string, Field> = {};
+  for (const [number, field] of Object.entries(fields)) {
+    const part = parts.get(field.name);
+    if (part !== undefined) picked[number] = pickWithin(field, part);
+  }
+  return picked;
+}
+
+function pickWithin(field: Field, parts: DocumentParts): Field {
+  if (parts === "all" || field.holds === "list") return field;
+  if (field.holds === "map") return { ...field, keys: new Set(parts.keys()) };
+  if (field.fields === undefined) return field;
+  return message(field.name, pickFields(field.fields, parts));
 }
 
 /** Reads the message that the reader is in. */
@@ -96,7 +119,7 @@ function readField(
   const { name, wireType, holds } = field;
   if ((tag & 7) !== wireType) throw reader.fault("has the wrong wire type", name);
   if (holds === "map") {
-    object[name] ??= Object.create(null) as InputObject;
+    object[name] ??= field.keys === undefined ? Object.create(null) : new Members<InputValue>();
     readEntry(reader, field, object[name] as InputObject);
     return;
   }
@@ -110,19 +133,31 @@ function readField(
   if (value !== field.absent) object[name] = value;
 }
 
-/** A map's entry, `key = 1`, `value = 2`; either may be left out. */
-function readEntry(reader: WireReader, { name, read, absent }: Field, object: InputObject): void {
+/** A map's entry, `key = 1`, `value = 2`; either may be left out, or come first. */
+function readEntry(reader: WireReader, field: Field, object: InputObject): void {
+  const { name, read, absent, keys } = field;
   const outer = reader.enter(name);
   let key = "";
-  let value: InputValue | undefined;
+  let valueAt = -1;
   while (reader.more()) {
     const tag = reader.tag();
     if (tag === 0x0a) key = reader.string();
-    else if (tag === 0x12) value = read(reader, key);
-    else reader.skipUnknown(tag, 2);
+    else if (tag === 0x12) {
+      valueAt = reader.position;
+      reader.skip(tag);
+    } else reader.skipUnknown(tag, 2);
+  }
+  if (keys === undefined || keys.has(key)) {
+    const behind = reader.position;
+    let value = absent;
+    if (valueAt >= 0) {
+      reader.position = valueAt;
+      value = read(reader, key);
+      reader.position = behind;
+    }
+    object[key] = value ?? (Object.create(null) as InputObject);
   }
   reader.leave(outer);
-  object[key] = value ?? absent ?? (Object.create(null) as InputObject);
 }
 
 const readText: ReadValue = (reader, name) => reader.string(name);

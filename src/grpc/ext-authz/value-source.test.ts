@@ -16,7 +16,6 @@ const request: HttpCheck = {
   }),
   body: "",
   rawBody: "",
-  contextExtensions: {},
   sourcePrincipal: "spiffe://mesh/web",
 };
 const body: InputValue = {

@@ -36,9 +36,10 @@ function requestOf({ attributes, http }: ContractCase): Uint8Array {
 
 /** As the door makes it, as JSON. */
 function inputOf(one: ContractCase): string {
-  const request = readHttpCheck(requestOf(one));
+  const request = readHttpCheck(requestOf(one), "all");
   const path = parsePath(request.path);
-  const input = regoInput(request, path, createBodyReader({ body: "strict" })(request, path));
+  const body = createBodyReader({ body: "strict" })(request, path);
+  const input = regoInput({ request, path, body }, "all");
   const number = (_: string, value: unknown) =>
     typeof value === "bigint" ? JSON.rawJSON(`${value}`) : value;
   return JSON.stringify(input, number);
