@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { createBodyReader } from "../src/grpc/ext-authz/body-reader.ts";
 import { readHttpCheck } from "../src/grpc/ext-authz/check-request.ts";
-import { parsePath } from "../src/grpc/ext-authz/parsed-path.ts";
+import { ParsedPath } from "../src/grpc/ext-authz/parsed-path.ts";
 import { regoInput } from "../src/grpc/ext-authz/rego-input.ts";
 import {
   CheckRequestSchema,
@@ -60,7 +60,7 @@ async function main(): Promise<void> {
 
   const request = checkRequest("user-4711");
   const check = readHttpCheck(request, "all");
-  const path = parsePath(check.path);
+  const path = new ParsedPath(check.path);
   const body = createBodyReader({ body: "strict" })(check, path);
   const input = regoInput({ request: check, path, body }, "all");
   const loads = {

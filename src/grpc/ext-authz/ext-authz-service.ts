@@ -20,7 +20,7 @@ import { encodeAuthorization, encodeNoAnswer } from "./check-response.ts";
 import type { HttpAnswer } from "./http-answer.ts";
 import { invalidField } from "./malformed.ts";
 import type { ExtAuthzOptions } from "./options.ts";
-import { parsePath } from "./parsed-path.ts";
+import { ParsedPath } from "./parsed-path.ts";
 import {
   allowedAnswer,
   anonymousAnswer,
@@ -149,7 +149,7 @@ function createWays(pipeline: Pipeline, options: ExtAuthzOptions): ReadonlyMap<s
       path: extensions["postern.path"] ?? options.path,
       input: (parts: DocumentParts) => {
         const request = readHttpCheck(bytes, partsOf(parts, "attributes") ?? NO_PARTS);
-        const path = parsePath(request.path);
+        const path = new ParsedPath(request.path);
         const body = options.body === "unparsed" ? undefined : readBody(request, path);
         return regoInput({ request, path, body }, parts);
       },
@@ -161,7 +161,7 @@ function createWays(pipeline: Pipeline, options: ExtAuthzOptions): ReadonlyMap<s
 
   function rbac({ bytes, call }: Asked): Outcome | Promise<Outcome> {
     const request = readHttpCheck(bytes, ROUTE_PARTS);
-    const path = parsePath(request.path);
+    const path = new ParsedPath(request.path);
     let read: BodyReading | undefined;
     const body = (): BodyReading => (read ??= readBody(request, path));
     const asked = askRoute(request, path, body);
@@ -205,10 +205,13 @@ function createWays(pipeline: Pipeline, options: ExtAuthzOptions): ReadonlyMap<s
 
 /** Takes from the request what only Postern may tell, unless the policy tells it. */
 function withoutTold(answer: HttpAnswer): HttpAnswer {
+  if (answer === plainAnswer) return plainWithoutTold;
   const set = new Set(answer.headers.map(({ name }) => name));
   const told = toldHeaders.filter((name) => !set.has(name));
   return { ...answer, removedHeaders: [...new Set([...answer.removedHeaders, ...told])] };
 }
+
+const plainWithoutTold: HttpAnswer = { ...plainAnswer, removedHeaders: toldHeaders };
 
 /** What the policy says of the request, with the headers that are Postern's own to set. */
 function joined(own: HttpAnswer = plainAnswer, { decision, answer }: Outcome): HttpAnswer {

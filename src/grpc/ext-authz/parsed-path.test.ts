@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { PdpError } from "../../decision/error.ts";
-import { parsePath } from "./parsed-path.ts";
+import { ParsedPath } from "./parsed-path.ts";
 
 const longQuery = `/?${"&".repeat(10_000)}`;
 
-describe("parsePath()", () => {
+describe("ParsedPath", () => {
   it.each([
     ['has the malformed escape "%zz"; expected "%" and two hex digits', "/%zz"],
     ['has the malformed escape "%2"; expected "%" and two hex digits', "/a%2"],
@@ -15,7 +15,7 @@ describe("parsePath()", () => {
   ])("refuses a path that %s", (why, path) => {
     const field = "attributes.request.http.path";
     const expected = new PdpError("invalid-argument", `${field}: ${why}`, { field });
-    expect(() => parsePath(path)).toThrow(expected);
+    expect(() => new ParsedPath(path)).toThrow(expected);
   });
 
   it.each([
@@ -33,16 +33,16 @@ describe("parsePath()", () => {
     ["/%E2%2F%82", ["\ufffd", "\ufffd"], ["\ufffd/\ufffd"]],
     ["/a?b/c", ["a"], ["a"]],
   ])("decodes and splits %j, and splits and decodes it", (path, parsedPath, segments) => {
-    expect(parsePath(path)).toMatchObject({ parsedPath, parsedPathSegments: segments });
+    expect(new ParsedPath(path)).toMatchObject({ parsedPath, parsedPathSegments: segments });
   });
 
   it("gives what stands before the query, as it is", () => {
-    expect(parsePath("//a%2Fb?c?d").rawPath).toBe("//a%2Fb");
-    expect(parsePath("/%41").rawPath).toBe("/%41");
+    expect(new ParsedPath("//a%2Fb?c?d").rawPath).toBe("//a%2Fb");
+    expect(new ParsedPath("/%41").rawPath).toBe("/%41");
   });
 
   it("keeps the order of a parameter's values", () => {
-    const { parsedQuery } = parsePath("/?b=2&a=1&&b=1&b&=x&%C3%A9=a+b%2Bc&a=b=c&d=?");
+    const { parsedQuery } = new ParsedPath("/?b=2&a=1&&b=1&b&=x&%C3%A9=a+b%2Bc&a=b=c&d=?");
     expect({ ...parsedQuery }).toEqual({
       b: ["2", "1", ""],
       a: ["1", "b=c"],
@@ -53,7 +53,7 @@ describe("parsePath()", () => {
   });
 
   it("takes any name for a parameter's", () => {
-    const { parsedQuery } = parsePath("/?__proto__=a&constructor=b&__proto__=c");
+    const { parsedQuery } = new ParsedPath("/?__proto__=a&constructor=b&__proto__=c");
     expect(Object.entries(parsedQuery)).toEqual([
       ["__proto__", ["a", "c"]],
       ["constructor", ["b"]],
@@ -90,7 +90,7 @@ describe("parsePath()", () => {
     "*",
     "a/b",
   ])("finds %j ambiguous", (path) => {
-    expect(parsePath(path).isAmbiguous).toBe(true);
+    expect(new ParsedPath(path).isAmbiguous).toBe(true);
   });
 
   it.each([
@@ -104,6 +104,6 @@ describe("parsePath()", () => {
     "/a:b@c,d=e&f$g!(h)*'~",
     "/%41%23%3F",
   ])("finds %j clear", (path) => {
-    expect(parsePath(path).isAmbiguous).toBe(false);
+    expect(new ParsedPath(path).isAmbiguous).toBe(false);
   });
 });

@@ -1,45 +1,56 @@
 /** The path of a request as policies see it. */
-import { parseQuery, type QueryValues, unescapePercent } from "./url-encoding.ts";
+import { canBeMalformed, parseQuery, type QueryValues, unescapePercent } from "./url-encoding.ts";
 
-/** What a request's path says. */
-export interface ParsedPath {
+/**
+ * What a request's path says. It is sound when it is made; what it says is worked out when it is asked
+ * for, since few policies ask for more than one of these.
+ */
+export class ParsedPath {
+  /** What stands before the first `?`, as it is. */
+  readonly rawPath: string;
+  readonly #path: string;
+  readonly #decoded: string;
+  readonly #query: string;
+  readonly #parsedQuery: QueryValues | undefined;
+
+  /**
+   * Reads `attributes.request.http.path`. What is not UTF-8 when decoded becomes U+FFFD, where the
+   * plugin keeps the bytes. Throws `PdpError` `invalid-argument` at a malformed escape, also in the
+   * query, and at a `;` in the query.
+   */
+  constructor(path: string) {
+    const mark = path.indexOf("?");
+    this.rawPath = mark < 0 ? path : path.slice(0, mark);
+    this.#path = path;
+    this.#decoded = unescapePercent(this.rawPath, "path");
+    this.#query = mark < 0 ? "" : path.slice(mark + 1);
+    if (canBeMalformed(this.#query)) this.#parsedQuery = parseQuery(this.#query, "path");
+  }
+
   /**
    * As OPA's Envoy plugin has it: decoded, then split. So an encoded slash separates, too, and any
    * number of leading slashes are dropped: `//admin` is `["admin"]`, and `/` is `[""]`.
    */
-  readonly parsedPath: readonly string[];
-  readonly parsedQuery: QueryValues;
-  /** What stands before the first `?`, as it is. */
-  readonly rawPath: string;
+  get parsedPath(): readonly string[] {
+    return this.#decoded.replace(/^\/+/, "").split("/");
+  }
+
+  get parsedQuery(): QueryValues {
+    return this.#parsedQuery ?? parseQuery(this.#query, "path");
+  }
+
   /** Split, then decoded; only one leading slash is dropped: `//a%2Fb` is `["", "a/b"]`. */
-  readonly parsedPathSegments: readonly string[];
+  get parsedPathSegments(): readonly string[] {
+    const { rawPath } = this;
+    const segments = rawPath.startsWith("/") ? rawPath.slice(1) : rawPath;
+    return segments.split("/").map((segment) => unescapePercent(segment, "path"));
+  }
+
   /** An upstream may read the path as another one than the policy. */
-  readonly isAmbiguous: boolean;
-}
-
-/**
- * Reads `attributes.request.http.path`. What is not UTF-8 when decoded becomes U+FFFD, where the
- * plugin keeps the bytes. Throws `PdpError` `invalid-argument` at a malformed escape, also in the
- * query, and at a `;` in the query.
- */
-export function parsePath(path: string): ParsedPath {
-  const mark = path.indexOf("?");
-  const rawPath = mark < 0 ? path : path.slice(0, mark);
-  const decoded = unescapePercent(rawPath, "path");
-  const parsedPathSegments = segmentsOf(rawPath);
-  return {
-    parsedPath: decoded.replace(/^\/+/, "").split("/"),
-    parsedQuery: parseQuery(mark < 0 ? "" : path.slice(mark + 1), "path"),
-    rawPath,
-    parsedPathSegments,
+  get isAmbiguous(): boolean {
     // Of the whole, since a request's target has no fragment, not even behind a query.
-    isAmbiguous: path.includes("#") || isAmbiguous(rawPath, parsedPathSegments),
-  };
-}
-
-function segmentsOf(rawPath: string): string[] {
-  const segments = rawPath.startsWith("/") ? rawPath.slice(1) : rawPath;
-  return segments.split("/").map((segment) => unescapePercent(segment, "path"));
+    return this.#path.includes("#") || isAmbiguous(this.rawPath, this.parsedPathSegments);
+  }
 }
 
 /**

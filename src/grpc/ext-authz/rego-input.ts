@@ -14,30 +14,29 @@ export interface RegoSources {
 
 const VERSION: InputDocument = Object.freeze({ ext_authz: "v3", encoding: "protojson" });
 
-/**
- * The input that OPA's Envoy plugin would make, and beside its members those that read the path as
- * the upstream may; of all that, these parts at least. Without `body`, nothing is said of it.
- */
-export function regoInput(
-  { request, path, body }: RegoSources,
-  parts: DocumentParts,
-): InputDocument {
+type Member = (sources: RegoSources) => InputValue | undefined;
+
+/** What OPA's Envoy plugin says, and beside it what reads the path as the upstream may. */
+const MEMBERS: readonly (readonly [name: string, of: Member])[] = [
+  ["attributes", ({ request }) => request.attributes],
+  ["version", () => VERSION],
+  ["parsed_path", ({ path }) => path.parsedPath],
+  ["parsed_query", ({ path }) => path.parsedQuery],
+  ["raw_path", ({ path }) => path.rawPath],
+  ["parsed_path_segments", ({ path }) => path.parsedPathSegments],
+  ["ambiguous_path", ({ path }) => path.isAmbiguous],
+  ["parsed_body", ({ body }) => body?.parsedBody],
+  ["truncated_body", ({ body }) => body?.isTruncated],
+  ["malformed_body", ({ body }) => (body?.isMalformed ? true : undefined)],
+  ["source_principal", ({ request }) => request.sourcePrincipal || undefined],
+];
+
+/** The input, of which these parts at least are there. Without `body`, nothing is said of it. */
+export function regoInput(sources: RegoSources, parts: DocumentParts): InputDocument {
   const input = new Members<InputValue>();
-  const add = (name: string, value: InputValue): void => {
-    if (partsOf(parts, name) !== undefined) input[name] = value;
-  };
-  add("attributes", request.attributes);
-  add("version", VERSION);
-  add("parsed_path", path.parsedPath);
-  add("parsed_query", path.parsedQuery);
-  add("raw_path", path.rawPath);
-  add("parsed_path_segments", path.parsedPathSegments);
-  add("ambiguous_path", path.isAmbiguous);
-  if (body !== undefined) {
-    add("parsed_body", body.parsedBody);
-    add("truncated_body", body.isTruncated);
-    if (body.isMalformed) add("malformed_body", true);
+  for (const [name, of] of MEMBERS) {
+    const value = partsOf(parts, name) === undefined ? undefined : of(sources);
+    if (value !== undefined) input[name] = value;
   }
-  if (request.sourcePrincipal !== "") add("source_principal", request.sourcePrincipal);
   return input;
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { BodyReading } from "./body-reader.ts";
 import type { HttpCheck } from "./check-request.ts";
 import { extAuthzOptionsSchema, type RbacOptions } from "./options.ts";
-import { parsePath } from "./parsed-path.ts";
+import { ParsedPath } from "./parsed-path.ts";
 import { createRouteQuestions } from "./route-questions.ts";
 
 const route = { route: "GET /agents/{id}", permission: "agent:read", resource: { id: "path/id" } };
@@ -35,7 +35,7 @@ function ask({ options = {}, body = whole, ...given }: Given) {
       sourcePrincipal: "spiffe://web",
     },
   };
-  return askRoute(request, parsePath(path), () => body);
+  return askRoute(request, new ParsedPath(path), () => body);
 }
 
 describe("createRouteQuestions()", () => {

@@ -35,6 +35,11 @@ export function parseQuery(text: string, part: HttpPart): QueryValues {
   return values;
 }
 
+/** Whether `parseQuery` has a reason to look at it before anybody asks what it says. */
+export function canBeMalformed(query: string): boolean {
+  return query.length >= PARAMETERS_MAX || /[%;]/.test(query);
+}
+
 function unescapeQuery(text: string, part: HttpPart): string {
   return /[%+]/.test(text) ? unescapeBytes(text, part, SPACE) : text;
 }

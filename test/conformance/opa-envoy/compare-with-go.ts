@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { parseMediaType } from "../../../src/grpc/ext-authz/media-type.ts";
 import { parseBody } from "../../../src/grpc/ext-authz/parsed-body.ts";
-import { parsePath } from "../../../src/grpc/ext-authz/parsed-path.ts";
+import { ParsedPath } from "../../../src/grpc/ext-authz/parsed-path.ts";
 import { parseQuery, textOfBytes } from "../../../src/grpc/ext-authz/url-encoding.ts";
 
 /** What is read. */
@@ -84,7 +84,7 @@ function ask({ kind, text, contentType }: Case): unknown {
   const rawBody = Buffer.from(text, "latin1");
   switch (kind) {
     case "path": {
-      const { parsedPath, parsedQuery } = parsePath(textOfBytes(text));
+      const { parsedPath, parsedQuery } = new ParsedPath(textOfBytes(text));
       return plain({ path: parsedPath, query: parsedQuery });
     }
     case "query":

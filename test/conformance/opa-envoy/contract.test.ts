@@ -12,7 +12,7 @@ import {
   type ExtAuthzOptions,
   extAuthzOptionsSchema,
 } from "../../../src/grpc/ext-authz/options.ts";
-import { parsePath } from "../../../src/grpc/ext-authz/parsed-path.ts";
+import { ParsedPath } from "../../../src/grpc/ext-authz/parsed-path.ts";
 import { regoInput } from "../../../src/grpc/ext-authz/rego-input.ts";
 import {
   CheckRequestSchema,
@@ -37,7 +37,7 @@ function requestOf({ attributes, http }: ContractCase): Uint8Array {
 /** As the door makes it, as JSON. */
 function inputOf(one: ContractCase): string {
   const request = readHttpCheck(requestOf(one), "all");
-  const path = parsePath(request.path);
+  const path = new ParsedPath(request.path);
   const body = createBodyReader({ body: "strict" })(request, path);
   const input = regoInput({ request, path, body }, "all");
   const number = (_: string, value: unknown) =>
