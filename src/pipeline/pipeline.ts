@@ -63,6 +63,8 @@ export interface PolicyQuery<Detail> {
 /** What a document says. */
 export interface PolicyReading<Detail> {
   readonly allows: boolean;
+  /** What keeps the policy from deciding, if anything; then nothing is allowed. */
+  readonly error?: string | undefined;
   /** What it says besides. */
   readonly detail: Detail;
 }

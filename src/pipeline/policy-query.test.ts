@@ -56,6 +56,18 @@ describe("evaluate()", () => {
     expect(staged.lines).toHaveLength(reason.startsWith("indeterminate") ? 1 : 0);
   });
 
+  it("denies where it says that it can't decide, and logs why", () => {
+    const staged = stagedWith({ "envoy/authz/allow": 3 }, () => true);
+    const failing: typeof query = {
+      ...query,
+      read: () => ({ allows: true, error: "no keys", detail: "read" }),
+    };
+    const { decision, detail } = staged.evaluate(failing, callFrom());
+    expect(decision).toMatchObject({ allowed: false, reason: "deny:error" });
+    expect(detail).toBe("read");
+    expect(staged.lines).toMatchObject([{ why: "error", detail: "no keys" }]);
+  });
+
   it("takes a part of a package that is an entrypoint", () => {
     const staged = stagedWith({ envoy: 1, "envoy/authz": 2 }, ({ entrypoint }) =>
       entrypoint === 2 ? { allow: true, deny: false } : {},

@@ -3,7 +3,13 @@ import { allow, type Decision, type DecisionFrame, deny } from "../decision/deci
 import { PdpError } from "../decision/error.ts";
 import type { JsonValue } from "../decision/json.ts";
 import type { FailureLog } from "./failure-log.ts";
-import type { CallContext, Pipeline, PolicyQuery, PolicyVerdict } from "./pipeline.ts";
+import type {
+  CallContext,
+  Pipeline,
+  PolicyQuery,
+  PolicyReading,
+  PolicyVerdict,
+} from "./pipeline.ts";
 import type { Questions } from "./question.ts";
 
 /** What questions to policies alone need. */
@@ -48,12 +54,17 @@ export function createPolicyQueries(deps: PolicyQueriesDeps): Pipeline["evaluate
       failures.add(frame, { why: "result", message });
       return { decision: counted(deny(frame, "indeterminate:result")), detail: undefined };
     }
-    const decision =
-      reading.allows === true
-        ? allow(frame, { reason: "policy:allow", obligations: [], grant: undefined })
-        : deny(frame, "deny:policy");
-    return { decision: counted(decision), detail: reading.detail };
+    const { error, detail } = reading;
+    if (error !== undefined) failures.add(frame, { why: "error", message: error });
+    return { decision: counted(decisionOf(reading, frame)), detail };
   };
+}
+
+function decisionOf({ allows, error }: PolicyReading<unknown>, frame: DecisionFrame): Decision {
+  if (error !== undefined) return deny(frame, "deny:error");
+  return allows === true
+    ? allow(frame, { reason: "policy:allow", obligations: [], grant: undefined })
+    : deny(frame, "deny:policy");
 }
 
 /** The entrypoint that is the path, or the nearest above it. */

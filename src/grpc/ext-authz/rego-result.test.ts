@@ -91,6 +91,22 @@ describe("readRegoResult()", () => {
     expect(readRegoResult({ allowed: true, redirect })?.detail).toEqual(plainAnswer);
   });
 
+  it("takes an error for a denial, whatever else the policy says", () => {
+    const error = `no keys${".".repeat(2_000)}`;
+    const cut = error.slice(0, 1_024);
+    for (const allowed of [true, false]) {
+      expect(readRegoResult({ allowed, error, dynamic_metadata: { who: 1 } })).toEqual({
+        ...{ allows: false, error: cut },
+        detail: { ...plainAnswer, status: 500, dynamicMetadata: { who: 1, error: cut } },
+      });
+    }
+    const told = { allowed: true, error: "", http_status: 502, body: "later", headers: { a: "b" } };
+    expect(readRegoResult(told)).toMatchObject({
+      ...{ allows: false, error: "" },
+      detail: { status: 502, body: "later", headers: [set("a", "b", "append")] },
+    });
+  });
+
   const control = ["\r\nx-admin: 1", "\n", "\0", "\u007f"];
   it.each<[string, object]>([
     ...control.map((text): [string, object] => [
@@ -129,6 +145,7 @@ describe("readRegoResult()", () => {
     ["metadata of 31 objects", { dynamic_metadata: nested(31, (below) => ({ a: below })) }],
     ["metadata of 45 lists", { dynamic_metadata: nested(45, (below) => [below]) }],
     ["metadata that is a text", { dynamic_metadata: "a" }],
+    ["an error that is no text", { error: null }],
   ])("takes an answer with %s for none", (_, besides) => {
     const readings = [true, false].map((allowed) =>
       readRegoResult({ allowed, ...besides } as JsonValue),

@@ -15,11 +15,14 @@ import type { HeaderAction, HeaderChange, HttpAnswer, QueryParameter } from "./h
 
 const FORBIDDEN = 403;
 const FOUND = 302;
+const INTERNAL_SERVER_ERROR = 500;
 /** Envoy fails a request with more than a hundred headers. */
 const LIST_MAX = 64;
 /** Of the hundred that Envoy's decoder goes down to; the rest is the answer's own. */
 const LEVELS_MAX = 90;
 const VALUE_BYTES_MAX = 16_384;
+/** Of the text that says why a policy can't decide, which may stem from a request. */
+const ERROR_CHARACTERS_MAX = 1_024;
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it finds
 const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f]/;
@@ -70,10 +73,12 @@ export const plainAnswer: HttpAnswer = Object.freeze({
 export function readRegoResult(document: JsonValue): PolicyReading<HttpAnswer> | undefined {
   if (typeof document === "boolean") return { allows: document, detail: plainAnswer };
   if (!isJsonObject(document)) return undefined;
-  const allows = ownMember(document, "allowed");
-  if (typeof allows !== "boolean") return undefined;
+  const allowed = ownMember(document, "allowed");
+  if (typeof allowed !== "boolean") return undefined;
   try {
-    return { allows, detail: readAnswer(document, allows) };
+    const error = readText(ownMember(document, "error"))?.slice(0, ERROR_CHARACTERS_MAX);
+    const allows = allowed && error === undefined;
+    return { allows, error, detail: readAnswer(document, allows, error) };
   } catch (error) {
     if (error instanceof Unreadable) return undefined;
     throw error;
@@ -84,9 +89,11 @@ export function readRegoResult(document: JsonValue): PolicyReading<HttpAnswer> |
 class Unreadable extends Error {}
 
 /** Only what is used is looked at, as the plugin does. */
-function readAnswer(document: JsonObject, allows: boolean): HttpAnswer {
-  const dynamicMetadata = readMetadata(ownMember(document, "dynamic_metadata"));
-  const rest = allows ? readAllowed(document) : readDenied(document);
+function readAnswer(document: JsonObject, allows: boolean, error: string | undefined): HttpAnswer {
+  const metadata = readMetadata(ownMember(document, "dynamic_metadata"));
+  const otherwise = error === undefined ? FORBIDDEN : INTERNAL_SERVER_ERROR;
+  const rest = allows ? readAllowed(document) : readDenied(document, otherwise);
+  const dynamicMetadata = error === undefined ? metadata : { ...metadata, error };
   return { ...plainAnswer, ...rest, dynamicMetadata };
 }
 
@@ -103,11 +110,11 @@ function readAllowed(document: JsonObject): Partial<HttpAnswer> {
   };
 }
 
-function readDenied(document: JsonObject): Partial<HttpAnswer> {
+function readDenied(document: JsonObject, statusOtherwise: number): Partial<HttpAnswer> {
   const redirect = readText(ownMember(document, "redirect"));
   const headers = readHeaders(ownMember(document, "headers"), "denial");
   const location = redirect === undefined ? [] : readHeader("location", redirect, "denial");
-  const otherwise = redirect === undefined ? FORBIDDEN : FOUND;
+  const otherwise = redirect === undefined ? statusOtherwise : FOUND;
   const status = readStatus(ownMember(document, "http_status"), otherwise);
   const body = readText(ownMember(document, "body")) ?? "";
   if (body !== "" && BODILESS.has(status)) throw new Unreadable();
