@@ -23,6 +23,7 @@ const decision = allow(frame, {
   reason: "permission:agent:execute",
   obligations: [],
   grant: { pattern: "agent:*", path: ["group:llm-platform/developers", "role:developer"] },
+  roles: ["operator", "user"],
 });
 
 function request(properties: JsonObject | undefined): Buffer {

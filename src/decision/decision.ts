@@ -61,6 +61,8 @@ export interface Decision extends DecisionFrame {
   readonly mfaRequired: boolean;
   readonly obligations: readonly Obligation[];
   readonly grant: Grant | undefined;
+  /** Of an allow: the roles that the subject has here, sorted; none where a policy alone decides. */
+  readonly roles: readonly string[];
 }
 
 /** What entitles to an allow. */
@@ -69,6 +71,8 @@ export interface AllowBasis {
   readonly obligations: readonly Obligation[];
   /** Present for a `permission:` reason. */
   readonly grant: Grant | undefined;
+  /** As in `Decision`. */
+  readonly roles: readonly string[];
 }
 
 /** The one place where an allow comes into being. */
@@ -79,6 +83,7 @@ export function allow(frame: DecisionFrame, basis: AllowBasis): Decision {
     mfaRequired: false,
     obligations: basis.obligations,
     grant: basis.grant,
+    roles: basis.roles,
     decisionId: frame.decisionId,
     application: frame.application,
     revision: frame.revision,
@@ -98,6 +103,8 @@ export function isAllow({ allowed, reason }: Pick<Decision, "allowed" | "reason"
   });
 }
 
+const noRoles: readonly string[] = Object.freeze([]);
+
 /** A deny for `reason`; `mfa_required` is the one reason that also sets `mfaRequired`. */
 export function deny(
   frame: DecisionFrame,
@@ -110,6 +117,7 @@ export function deny(
     mfaRequired: reason === "mfa_required",
     obligations,
     grant: undefined,
+    roles: noRoles,
     decisionId: frame.decisionId,
     application: frame.application,
     revision: frame.revision,

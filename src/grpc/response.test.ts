@@ -28,6 +28,7 @@ const allowed = allow(frame, {
   reason: "permission:agent:execute",
   obligations: [{ type: "limits", properties: { maxConcurrentJobs: 10 } }],
   grant: { pattern: "agent:*", path: ["group:x", "role:developer"] },
+  roles: ["operator", "user"],
 });
 
 const checkJson = (bytes: Uint8Array): unknown =>

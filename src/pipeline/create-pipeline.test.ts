@@ -66,6 +66,7 @@ describe("check()", () => {
       mfaRequired: false,
       obligations: [],
       grant: undefined,
+      roles: [],
       decisionId: "decision-1",
       application: "platform",
       revision: "r1",

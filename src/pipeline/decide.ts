@@ -131,7 +131,8 @@ function basisOf(question: Question, variant: Variant, reading: Reading): AllowB
   const { obligations } = reading;
   const basis = grantBasis(variant, { request, permission, mfaMaxAgeSeconds });
   if (basis === undefined) {
-    return { reason: `policy:${reading.reason ?? "allow"}`, obligations, grant: undefined };
+    const reason = `policy:${reading.reason ?? "allow"}` as const;
+    return { reason, obligations, grant: undefined, roles: variant.roles };
   }
   if (obligations.length === 0) return basis;
   return { ...basis, obligations: [...basis.obligations, ...obligations] };

@@ -89,6 +89,7 @@ function findBasis(variant: Variant, question: GrantQuestion): AllowBasis | unde
     reason: `permission:${resource.type}:${action.name}`,
     obligations: best.obligations,
     grant: { pattern: best.pattern, path: best.path },
+    roles: variant.roles,
   };
 }
 

@@ -63,7 +63,7 @@ export function createPolicyQueries(deps: PolicyQueriesDeps): Pipeline["evaluate
 function decisionOf({ allows, error }: PolicyReading<unknown>, frame: DecisionFrame): Decision {
   if (error !== undefined) return deny(frame, "deny:error");
   return allows === true
-    ? allow(frame, { reason: "policy:allow", obligations: [], grant: undefined })
+    ? allow(frame, { reason: "policy:allow", obligations: [], grant: undefined, roles: [] })
     : deny(frame, "deny:policy");
 }
 

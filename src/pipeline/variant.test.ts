@@ -97,6 +97,13 @@ describe("input.user", () => {
 });
 
 describe("variantOf()", () => {
+  it("has the roles of what is active, sorted, each once", () => {
+    const rolesWith = (mfaFresh: boolean) =>
+      variantOf(createSetCompiler()(developer, active), { ...usual, mfaFresh }).roles;
+    expect(rolesWith(false)).toEqual(["developer", "user"]);
+    expect(rolesWith(true)).toEqual(["admin", "developer", "user"]);
+  });
+
   it("gives the same object for the same combination, whatever led to it", () => {
     const compiled = createSetCompiler()(developer, active);
     const later = { ...circumstances, nowMs: 2_000 };

@@ -27,6 +27,8 @@ const CLAIMS_LENGTH_MAX = 8 * KiB;
  */
 export interface Variant {
   readonly active: readonly ConditionClass[];
+  /** Of the active classes, sorted. */
+  readonly roles: readonly string[];
   readonly mfaVerified: boolean;
   readonly kept: KeptDocument;
   /** By permission: what grants it here; `undefined` = nothing does. Filled by `grant.ts`. */
@@ -100,6 +102,7 @@ function addVariant(compiled: CompiledSet, query: VariantQuery, key: string): Va
     .map((one) => one.source);
   const variant: Variant = {
     active,
+    roles: rolesOf(active),
     mfaVerified: mfaFresh,
     kept: { text: () => userText({ compiled, active, mfaFresh, claims }) },
     bases: new Map(),
@@ -109,6 +112,11 @@ function addVariant(compiled: CompiledSet, query: VariantQuery, key: string): Va
   }
   compiled.variants.set(key, variant);
   return variant;
+}
+
+function rolesOf(active: readonly ConditionClass[]): readonly string[] {
+  const roles = active.flatMap(({ grants }) => grants.map(({ role }) => role));
+  return [...new Set(roles.filter((role) => role !== undefined))].sort();
 }
 
 /** Rego text of `input.user`: JSON, with sets where the policy does not ask for arrays. */
@@ -121,12 +129,11 @@ function userText(parts: {
   const { active, claims, compiled, mfaFresh } = parts;
   const { attributes, groups, subject } = compiled.set;
   const grants = active.flatMap((one) => one.grants);
-  const roles = grants.map((grant) => grant.role).filter((role) => role !== undefined);
   const permissions = new Set(grants.flatMap((grant) => grant.patterns));
   if (compiled.catalogue) addCovered(permissions, [...permissions], compiled.catalogue);
   const collection = compiled.wantsArrays ? arrayText : setText;
   let text = `{"id":${JSON.stringify(subject.id)},"type":${JSON.stringify(subject.type)}`;
-  text += `,"roles":${collection(roles)},"permissions":${collection(permissions)}`;
+  text += `,"roles":${collection(rolesOf(active))},"permissions":${collection(permissions)}`;
   text += `,"groups":${collection(groups)},"mfaVerified":${mfaFresh}`;
   for (const [name, value] of Object.entries(attributes)) text += memberText(name, value);
   return `${text}${claims}}`;

@@ -54,5 +54,6 @@ export function fakeDecision(request: AccessRequest): Decision {
     reason: `permission:${resource.type}:${action.name}`,
     obligations: [],
     grant: { pattern: `${resource.type}:*`, path: [`subject:${request.subject.id}`] },
+    roles: ["operator", "user"],
   });
 }

@@ -15,7 +15,12 @@ const frame = {
   generation: 0,
   stalenessMs: 0,
 };
-const allowed = allow(frame, { reason: "policy:allow", obligations: [], grant: undefined });
+const allowed = allow(frame, {
+  reason: "policy:allow",
+  obligations: [],
+  grant: undefined,
+  roles: [],
+});
 const denied = deny(frame, "deny:policy");
 const decisionMetadata = { decision_id: frame.decisionId };
 

@@ -36,7 +36,7 @@ function saying(document: JsonValue) {
     queries.push({ application, path, input: input("all") });
     const reading = read(document);
     const decision = reading?.allows
-      ? allow(frame, { reason: "policy:allow", obligations: [], grant: undefined })
+      ? allow(frame, { reason: "policy:allow", obligations: [], grant: undefined, roles: [] })
       : deny(frame, "deny:policy");
     return { decision, detail: reading?.detail };
   };
@@ -101,12 +101,12 @@ describe("rego", () => {
       const { http } = await check(runs, { pipeline: saying(document) });
       return http.case === "okResponse" ? http.value.headersToRemove : http.case;
     };
-    const own = ["x-postern-subject", "x-postern-decision-id"];
+    const own = ["x-postern-subject", "x-postern-roles", "x-postern-decision-id"];
     expect(await removedWith(true)).toEqual(own);
     const removes = { allowed: true, request_headers_to_remove: ["cookie", own[0]!] };
     expect(await removedWith(removes)).toEqual(["cookie", ...own]);
     const sets = { allowed: true, headers: { "x-postern-subject": "u1" } };
-    expect(await removedWith(sets)).toEqual([own[1]]);
+    expect(await removedWith(sets)).toEqual(own.slice(1));
   });
 
   it("answers 400 to a malformed body, unless that is left to the policy", async () => {
@@ -190,8 +190,25 @@ describe("rbac", () => {
     if (http.case !== "okResponse") throw new Error(`there is ${http.case}`);
     expect(http.value.headers).toMatchObject([
       { header: { key: "x-postern-subject", value: "u1" }, append: false },
+      { header: { key: "x-postern-roles", value: "operator,user" }, append: false },
       { header: { key: "x-postern-decision-id", value: frame.decisionId }, append: false },
     ]);
+  });
+
+  it("leaves out roles that would make a header too long, and a client's with them", async () => {
+    const roles = Array.from({ length: 400 }, (_, index) => `role-number-${index}`);
+    const basis = {
+      reason: "permission:agent:execute",
+      obligations: [],
+      grant: undefined,
+    } as const;
+    const pipeline = { ...saying(true), check: () => allow(frame, { ...basis, roles }) };
+    for (const extensions of [{}, { "postern.decide": "both" }]) {
+      const { http } = await check(runs, { options, extensions, pipeline });
+      if (http.case !== "okResponse") throw new Error(`there is ${http.case}`);
+      expect(http.value.headers.map(({ header }) => header!.key)).not.toContain("x-postern-roles");
+      expect(http.value.headersToRemove).toEqual(["x-postern-roles"]);
+    }
   });
 
   it("answers with the seed's JSON to who has not", async () => {
@@ -249,7 +266,8 @@ describe("both", () => {
     if (http.case !== "okResponse") throw new Error(`there is ${http.case}`);
     const named = http.value.headers.map(({ header }) => `${header!.key}: ${header!.value}`);
     expect(named).toEqual([
-      ...["x-postern-subject: u1", `x-postern-decision-id: ${frame.decisionId}`, "x-team: t1"],
+      ...["x-postern-subject: u1", "x-postern-roles: operator,user"],
+      ...[`x-postern-decision-id: ${frame.decisionId}`, "x-team: t1"],
     ]);
     expect(http.value.headersToRemove).toEqual(["cookie"]);
   });

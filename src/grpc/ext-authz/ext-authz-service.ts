@@ -223,7 +223,10 @@ function joined(own: HttpAnswer = plainAnswer, { decision, answer }: Outcome): H
       setHeader(DECISION_HEADER, decision.decisionId),
       ...headers.filter(({ name }) => !toldHeaders.includes(name)),
     ],
-    removedHeaders: removedHeaders.filter((name) => !toldHeaders.includes(name)),
+    removedHeaders: [
+      ...own.removedHeaders,
+      ...removedHeaders.filter((name) => !toldHeaders.includes(name)),
+    ],
   };
 }
 

@@ -4,21 +4,28 @@ import type { HeaderChange, HttpAnswer } from "./http-answer.ts";
 import { plainAnswer } from "./rego-result.ts";
 
 const SUBJECT_HEADER = "x-postern-subject";
+const ROLES_HEADER = "x-postern-roles";
 /** Tells the upstream by which decision the request has passed. */
 export const DECISION_HEADER = "x-postern-decision-id";
 
 /** The headers that tell the upstream what was decided: never what a client has sent. */
-export const toldHeaders: readonly string[] = [SUBJECT_HEADER, DECISION_HEADER];
+export const toldHeaders: readonly string[] = [SUBJECT_HEADER, ROLES_HEADER, DECISION_HEADER];
+
+/** Upstreams refuse requests with long headers, some from 8 KiB on. */
+const ROLES_BYTES_MAX = 4_096;
 
 const UNAUTHORIZED = 401;
 
 /** What becomes of a request whose subject has the permission. */
 export function allowedAnswer(decision: Decision, subjectId: string): HttpAnswer {
+  const roles = decision.roles.join(",");
+  const fits = roles.length <= ROLES_BYTES_MAX;
   const headers = [
     setHeader(SUBJECT_HEADER, subjectId),
+    ...(fits ? [setHeader(ROLES_HEADER, roles)] : []),
     setHeader(DECISION_HEADER, decision.decisionId),
   ];
-  return { ...plainAnswer, headers };
+  return { ...plainAnswer, headers, removedHeaders: fits ? [] : [ROLES_HEADER] };
 }
 
 /** What a client gets whose request takes a permission that its subject has not. */

@@ -69,13 +69,15 @@ describe("a table of routes", () => {
     expect(status).toBe(200);
     const request = JSON.parse(body) as EchoedRequest;
     expect(valuesOf(request, "x-postern-subject")).toEqual(["user-123"]);
+    expect(valuesOf(request, "x-postern-roles")).toEqual(["developer,user"]);
     expect(valuesOf(request, "x-postern-decision-id")[0]).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it("keeps out a subject that a client smuggles in", async () => {
-    const headers = { "x-user": "user-123", "X-Postern-Subject": "admin-1" };
-    const { body } = await ask(run(headers));
+  it("keeps out a subject and roles that a client smuggles in", async () => {
+    const smuggled = { "X-Postern-Subject": "admin-1", "X-Postern-Roles": "admin" };
+    const { body } = await ask(run({ "x-user": "user-123", ...smuggled }));
     expect(valuesOf(JSON.parse(body), "x-postern-subject")).toEqual(["user-123"]);
+    expect(valuesOf(JSON.parse(body), "x-postern-roles")).toEqual(["developer,user"]);
   });
 
   it("answers 403 to who has not, and says what it takes", async () => {

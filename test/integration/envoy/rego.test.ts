@@ -52,7 +52,11 @@ describe("a policy of OPA's Envoy plugin", () => {
   });
 
   it("keeps out a header that a client smuggles in", async () => {
-    const own = { "X-Postern-Subject": "admin", "x-postern-decision-id": "1" };
+    const own = {
+      "X-Postern-Subject": "admin",
+      "x-postern-roles": "a",
+      "x-postern-decision-id": "1",
+    };
     const headers = { "x-caller": "reader", "X-User": ["admin", "root"], ...own };
     const request = await passed({ headers });
     expect(valuesOf(request, "x-user")).toEqual(["reader"]);
