@@ -18,6 +18,7 @@ export function findContradictions(config: Config): readonly Contradiction[] {
     ...inPipeline(config),
     ...inListenAddresses(config),
     ...betweenListeners(config),
+    ...inHeldBytes(config),
   ];
 }
 
@@ -89,6 +90,15 @@ function* betweenListeners({ grpc, telemetry, admin }: Config): Iterable<Contrad
   if (grpc.listen.includes(`unix:${admin.controlSocket}`)) {
     yield { path, message: `${admin.controlSocket} is admin.control_socket already` };
   }
+}
+
+/** A request that can never be taken would look like an overload. */
+function* inHeldBytes({
+  grpc: { heldBytesMax, requestBytesMax },
+}: Config): Iterable<Contradiction> {
+  if (heldBytesMax > 2 * requestBytesMax) return;
+  const message = `${heldBytesMax} is not above twice grpc.request_bytes_max, ${requestBytesMax}`;
+  yield { path: "grpc.held_bytes_max", message };
 }
 
 function isZone(zone: string): boolean {

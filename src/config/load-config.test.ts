@@ -113,6 +113,11 @@ const refused: readonly [what: string, yaml: string, ...problems: string[]][] = 
     "p.yaml: bundle.compressed_bytes_max: 67108864 is above bundle.inflated_bytes_max, 65536",
   ],
   [
+    "a request that could never be held",
+    "grpc:\n  held_bytes_max: 2097152\n",
+    "p.yaml:2: grpc.held_bytes_max: 2097152 is not above twice grpc.request_bytes_max, 1048576",
+  ],
+  [
     "one address for two listeners",
     'grpc: { listen: ["127.0.0.1:8282", "unix:state/control.sock"] }',
     "p.yaml:1: grpc.listen: 127.0.0.1:8282 is the diagnostics port already",
