@@ -87,6 +87,8 @@ describe("createControlServer()", () => {
     ["not-found", 404, "not_found"],
     ["permission-denied", 403, "permission_denied"],
     ["resource-exhausted", 429, "resource_exhausted"],
+    ["too-large", 429, "resource_exhausted"],
+    ["failed-precondition", 400, "failed_precondition"],
     ["deadline-exceeded", 504, "deadline_exceeded"],
     ["unavailable", 503, "unavailable"],
   ] as const)("answers a failure of kind %s with %i", async (kind, status, code) => {

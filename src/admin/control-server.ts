@@ -51,6 +51,8 @@ const ANSWERS = {
   "not-found": { code: "not_found", status: 404 },
   "permission-denied": { code: "permission_denied", status: 403 },
   "resource-exhausted": { code: "resource_exhausted", status: 429 },
+  "too-large": { code: "resource_exhausted", status: 429 },
+  "failed-precondition": { code: "failed_precondition", status: 400 },
   "deadline-exceeded": { code: "deadline_exceeded", status: 504 },
   unavailable: { code: "unavailable", status: 503 },
   internal: { code: "internal", status: 500 },

@@ -9,8 +9,12 @@ export type ErrorKind =
   | "not-found"
   /** The caller is not trusted for what it asks. */
   | "permission-denied"
-  /** A limit is reached: size, count, concurrency. */
+  /** There is too much at once; later there may be room. */
   | "resource-exhausted"
+  /** The request is over a limit by its own size, however much room there is. */
+  | "too-large"
+  /** What the directory says of the subject can't be worked with until it is changed. */
+  | "failed-precondition"
   | "deadline-exceeded"
   /** Draining, or a source that is needed can't be read. */
   | "unavailable"

@@ -247,7 +247,7 @@ applications:
       const test = await open({ grantsMax: 3 });
       await test.apply("subjects: [{ id: a, groups: [llm-platform/developers] }, { id: b }]");
       await expect(test.directory.resolve("platform", "a", noDeadline)).rejects.toMatchObject({
-        kind: "resource-exhausted",
+        kind: "failed-precondition",
       });
       await expect(test.directory.resolve("platform", "b", noDeadline)).resolves.toBeDefined();
     });

@@ -183,7 +183,7 @@ function touchedBy(items: readonly PlanItem[]) {
 
 function explainResolve(error: unknown): never {
   if (!(error instanceof TooManyGrants)) throw error;
-  throw new PdpError("resource-exhausted", "the subject has more grants than a set may have", {
+  throw new PdpError("failed-precondition", "the subject has more grants than a set may have", {
     cause: error,
   });
 }

@@ -1,6 +1,6 @@
 import { gunzip, type InputType, inflate, type ZlibOptions } from "node:zlib";
 import { PdpError } from "../decision/error.ts";
-import { TooLarge } from "./message-reader.ts";
+import { tooLarge } from "./message-reader.ts";
 
 /** Decompresses a message of at most `bytesMax` bytes; rejects with `PdpError`. */
 export type Decompress = (bytes: Uint8Array, bytesMax: number) => Promise<Buffer>;
@@ -28,6 +28,6 @@ function decompressor(run: Inflate): Decompress {
 }
 
 function explain(error: Error & { code?: string }, bytesMax: number): PdpError {
-  if (error.code === "ERR_BUFFER_TOO_LARGE") return new TooLarge(bytesMax);
+  if (error.code === "ERR_BUFFER_TOO_LARGE") return tooLarge(bytesMax);
   return new PdpError("internal", "a message can't be decompressed", { cause: error });
 }

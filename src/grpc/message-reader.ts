@@ -54,8 +54,7 @@ export class MessageReader {
   }
 
   /**
-   * The next message that is whole. Throws `PdpError` `resource-exhausted` as soon as one is known
-   * to be too large, and `internal` for a flag that the protocol does not have.
+   * The next message that is whole. Throws `PdpError` `too-large` as soon as one is known to be, and `internal` for a flag that the protocol does not have.
    */
   next(): Message | undefined {
     const left = this.#end - this.#start;
@@ -63,7 +62,7 @@ export class MessageReader {
     const flag = this.#buffer[this.#start]!;
     if (flag > 1) throw new PdpError("internal", `a message begins with ${flag}; expected 0 or 1`);
     const size = this.#buffer.readUInt32BE(this.#start + 1);
-    if (size > this.#bytesMax) throw new TooLarge(this.#bytesMax);
+    if (size > this.#bytesMax) throw tooLarge(this.#bytesMax);
     if (left < PREFIX_BYTES + size) return this.#waitForMore();
     const from = this.#start + PREFIX_BYTES;
     this.#start = from + size;
@@ -104,10 +103,8 @@ export class MessageReader {
 }
 
 /** A request over the limit, before or after it was decompressed. */
-export class TooLarge extends PdpError {
-  constructor(bytesMax: number) {
-    super("resource-exhausted", `a message is larger than ${bytesMax} bytes`);
-  }
+export function tooLarge(bytesMax: number): PdpError {
+  return new PdpError("too-large", `a message is larger than ${bytesMax} bytes`);
 }
 
 /** The message with its prefix, as it goes out. */

@@ -86,6 +86,7 @@ describe("rego", () => {
     expect((await check(runs, { pipeline: { evaluate } })).code).toBe(0);
     const extensions = { "postern.application": "billing", "postern.path": "billing/allow" };
     await check(runs, { pipeline: { evaluate }, extensions });
+    await check(runs, { pipeline: { evaluate }, extensions: { "postern.path": "/a//b/" } });
     expect(queries).toMatchObject([
       {
         application: "envoy",
@@ -93,6 +94,7 @@ describe("rego", () => {
         input: { parsed_path: ["agents", "a1", "run"] },
       },
       { application: "billing", path: "billing/allow" },
+      { application: "envoy", path: "a/b" },
     ]);
   });
 
@@ -107,6 +109,37 @@ describe("rego", () => {
     expect(await removedWith(removes)).toEqual(["cookie", ...own]);
     const sets = { allowed: true, headers: { "x-postern-subject": "u1" } };
     expect(await removedWith(sets)).toEqual(own.slice(1));
+  });
+
+  it("takes the client's place with what the policy says in Postern's name, whatever the action", async () => {
+    const headers = { "x-postern-subject": { value: "u1", append_action: "append" } };
+    const { http } = await check(runs, { pipeline: saying({ allowed: true, headers }) });
+    if (http.case !== "okResponse") throw new Error(`there is ${http.case}`);
+    expect(http.value.headers).toMatchObject([
+      { header: { key: "x-postern-subject", value: "u1" }, append: false },
+    ]);
+  });
+
+  it("takes away parameters that are the policy's in another spelling", async () => {
+    const document = {
+      ...{ allowed: true, query_parameters_to_set: { admin: "false" } },
+      query_parameters_to_remove: ["a b"],
+    };
+    const path = "/agents?%61dmin=1&admin=2&x=3&a+b=1&%61%64min&a%20b=";
+    const { http } = await check({ ...runs, path }, { pipeline: saying(document) });
+    if (http.case !== "okResponse") throw new Error(`there is ${http.case}`);
+    // Envoy compares names as they are written.
+    const removed = ["a b", "%61dmin", "a+b", "%61%64min", "a%20b"];
+    expect(http.value.queryParametersToRemove).toEqual(removed);
+    const letters = [..."administrators"];
+    const spelt = (bits: number) =>
+      letters.map((letter, at) =>
+        (bits >> at) & 1 ? `%${letter.charCodeAt(0).toString(16)}` : letter,
+      );
+    const query = Array.from({ length: 66 }, (_, bits) => spelt(bits).join("")).join("&");
+    const sets = saying({ allowed: true, query_parameters_to_set: { administrators: "" } });
+    const { status } = await denial({ ...runs, path: `/?${query}` }, { pipeline: sets });
+    expect(status).toBe(400);
   });
 
   it("answers 400 to a malformed body, unless that is left to the policy", async () => {
@@ -134,6 +167,10 @@ describe("rego", () => {
         reason: "indeterminate:input",
       },
     });
+    const misspelt = { "postern.decides": "both", "other.decides": "x" };
+    expect(await denial(runs, { extensions: misspelt })).toMatchObject({
+      ...{ status: 400, body: expect.stringContaining("postern.decides: is unknown; expected") },
+    });
     expect(await denial(runs, { extensions: { "postern.decide": "never" } })).toMatchObject({
       ...{ status: 400, body: expect.stringContaining('"never" is no way; expected rego, rbac') },
     });
@@ -151,6 +188,7 @@ describe("what fails", () => {
   it.each<[ErrorKind, string]>([
     ["not-found", "unavailable:policy"],
     ["permission-denied", "unavailable:trust"],
+    ["failed-precondition", "unavailable:directory"],
     ["internal", "unavailable:internal"],
   ])("is a denial in band that tells nothing: %s", async (kind, reason) => {
     for (const decide of ["rego", "rbac", "both"] as const) {

@@ -13,7 +13,6 @@ import type { Decision, DenyReason } from "../../decision/decision.ts";
 import { type DocumentParts, partsAt, partsOf } from "../../decision/document-parts.ts";
 import { type ErrorKind, type PdpError, toPdpError } from "../../decision/error.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
-import { TooLarge } from "../message-reader.ts";
 import { type BodyReading, createBodyReader } from "./body-reader.ts";
 import { readContextExtensions, readHttpCheck, type TextMap } from "./check-request.ts";
 import { encodeAuthorization, encodeNoAnswer } from "./check-response.ts";
@@ -33,6 +32,7 @@ import {
 import { regoInput } from "./rego-input.ts";
 import { plainAnswer, readRegoResult } from "./rego-result.ts";
 import { createRouteQuestions } from "./route-questions.ts";
+import { otherSpellings } from "./url-encoding.ts";
 
 /** The service's full name, under which health reports on it. */
 export const AUTHORIZATION_SERVICE = "envoy.service.auth.v3.Authorization";
@@ -60,29 +60,28 @@ interface Asked {
 
 type Decide = (asked: Asked) => Outcome | Promise<Outcome>;
 
-/** A refusal that is answered in band. */
+/** How an error is answered. */
 interface Refusal {
   readonly reason: DenyReason;
   readonly status: number;
   /** Its text tells whoever sent the request what is wrong with it. */
   readonly isTold?: true;
+  /** Postern itself can't answer: an error to Envoy, and no denial. */
+  readonly isFailure?: true;
 }
 
-/** What becomes of errors; `undefined`: Postern itself can't answer. */
-const REFUSALS: Readonly<Record<ErrorKind, Refusal | undefined>> = {
+const REFUSALS: Readonly<Record<ErrorKind, Refusal>> = {
   "invalid-argument": { reason: "indeterminate:input", status: 400, isTold: true },
+  "too-large": { reason: "indeterminate:input", status: 413, isTold: true },
+  "failed-precondition": { reason: "unavailable:directory", status: 403 },
   "not-found": { reason: "unavailable:policy", status: 403 },
   "permission-denied": { reason: "unavailable:trust", status: 403 },
   internal: { reason: "unavailable:internal", status: 403 },
-  "resource-exhausted": undefined,
-  "deadline-exceeded": undefined,
-  unavailable: undefined,
+  "resource-exhausted": { reason: "unavailable:overload", status: 503, isFailure: true },
+  "deadline-exceeded": { reason: "unavailable:deadline", status: 503, isFailure: true },
+  unavailable: { reason: "unavailable:source", status: 503, isFailure: true },
 };
 
-/** A client can make its request as large as Envoy takes it. */
-const TOO_LARGE: Refusal = { reason: "indeterminate:input", status: 413, isTold: true };
-
-const SERVICE_UNAVAILABLE = 503;
 const SHOWN_MAX = 64;
 
 /** The door, for any transport. */
@@ -96,39 +95,52 @@ export interface ExtAuthz {
 export function createExtAuthz({ pipeline, options }: ExtAuthzDeps): ExtAuthz {
   const ways = createWays(pipeline, options);
 
-  function refused(thrown: unknown): Uint8Array {
+  function refused(thrown: unknown, way: string = options.decide): Uint8Array {
     const error = toPdpError(thrown);
-    const refusal = error instanceof TooLarge ? TOO_LARGE : REFUSALS[error.kind];
-    if (refusal === undefined) return encodeNoAnswer(SERVICE_UNAVAILABLE);
-    const { reason, status, isTold } = refusal;
-    const decision = pipeline.refuse(options.application, reason, error);
+    const { reason, status, isTold, isFailure } = REFUSALS[error.kind];
+    const { application } = way === "rego" ? options : options.rbac;
+    const decision = pipeline.refuse(application, reason, error);
+    if (isFailure) return encodeNoAnswer(status);
     const body = isTold ? error.message : "";
     return encodeAuthorization(decision, { ...plainAnswer, status, body });
   }
 
-  function answered({ decision, answer }: Outcome): Uint8Array {
-    try {
-      return encodeAuthorization(decision, answer);
-    } catch (error) {
-      return refused(error);
-    }
-  }
-
   const check: UnaryHandler = (bytes, call) => {
+    let way: string | undefined;
+    const answered = ({ decision, answer }: Outcome) => encodeAuthorization(decision, answer);
+    const failed = (error: unknown) => refused(error, way);
     try {
       const extensions = readContextExtensions(bytes);
-      const way = extensions["postern.decide"] ?? options.decide;
+      checkExtensions(extensions);
+      way = extensions["postern.decide"] ?? options.decide;
       const decide = ways.get(way);
       if (decide === undefined) throw unknownWay(way);
       const outcome = decide({ bytes, extensions, call });
-      return outcome instanceof Promise ? outcome.then(answered, refused) : answered(outcome);
+      return outcome instanceof Promise ? outcome.then(answered).catch(failed) : answered(outcome);
     } catch (error) {
-      return refused(error);
+      return failed(error);
     }
   };
 
   const method = `/${AUTHORIZATION_SERVICE}/Check`;
-  return { handlers: new Map([[method, check]]), inBand: new Map([[method, refused]]) };
+  return {
+    handlers: new Map([[method, check]]),
+    inBand: new Map([[method, (error) => refused(error)]]),
+  };
+}
+
+/** What a route may say to Postern. */
+const EXTENSIONS: ReadonlySet<string> = new Set([
+  ...["postern.decide", "postern.application", "postern.path"],
+]);
+
+/** Of a misspelt one nobody would notice that it says nothing. */
+function checkExtensions(extensions: TextMap): void {
+  for (const name in extensions) {
+    if (!name.startsWith("postern.") || EXTENSIONS.has(name)) continue;
+    const field = `attributes.context_extensions.${name.slice(0, SHOWN_MAX)}`;
+    throw invalidField(field, `is unknown; expected ${[...EXTENSIONS].join(", ")}`);
+  }
 }
 
 /** What of `attributes` a table of routes can ask about. */
@@ -144,19 +156,20 @@ function createWays(pipeline: Pipeline, options: ExtAuthzOptions): ReadonlyMap<s
   const readBody = createBodyReader(options);
 
   function rego({ bytes, extensions, call }: Asked): Outcome {
+    let path: ParsedPath | undefined;
     const query = {
       application: extensions["postern.application"] ?? options.application,
-      path: extensions["postern.path"] ?? options.path,
+      path: documentPath(extensions["postern.path"] ?? options.path),
       input: (parts: DocumentParts) => {
         const request = readHttpCheck(bytes, partsOf(parts, "attributes") ?? NO_PARTS);
-        const path = new ParsedPath(request.path);
+        path = new ParsedPath(request.path);
         const body = options.body === "unparsed" ? undefined : readBody(request, path);
         return regoInput({ request, path, body }, parts);
       },
       read: readRegoResult,
     };
     const { decision, detail } = pipeline.evaluate(query, call);
-    return { decision, answer: detail && withoutTold(detail) };
+    return { decision, answer: detail && withoutOthers(detail, path) };
   }
 
   function rbac({ bytes, call }: Asked): Outcome | Promise<Outcome> {
@@ -203,12 +216,28 @@ function createWays(pipeline: Pipeline, options: ExtAuthzOptions): ReadonlyMap<s
   ]);
 }
 
-/** Takes from the request what only Postern may tell, unless the policy tells it. */
-function withoutTold(answer: HttpAnswer): HttpAnswer {
+/** Like OPA's plugin, doesn't mind slashes at the ends, or several. */
+function documentPath(path: string): string {
+  return /^\/|\/\/|\/$/.test(path) ? path.split("/").filter(Boolean).join("/") : path;
+}
+
+/**
+ * Takes from the request what only Postern may tell, unless the policy tells it in its place, and
+ * parameters that are those of the policy in another spelling.
+ */
+function withoutOthers(answer: HttpAnswer, path: ParsedPath | undefined): HttpAnswer {
   if (answer === plainAnswer) return plainWithoutTold;
-  const set = new Set(answer.headers.map(({ name }) => name));
+  const headers = answer.headers.map((header) =>
+    toldHeaders.includes(header.name) ? setHeader(header.name, header.value) : header,
+  );
+  const set = new Set(headers.map(({ name }) => name));
   const told = toldHeaders.filter((name) => !set.has(name));
-  return { ...answer, removedHeaders: [...new Set([...answer.removedHeaders, ...told])] };
+  const removedHeaders = [...new Set([...answer.removedHeaders, ...told])];
+  const parameters = new Set([...answer.query.map(({ name }) => name), ...answer.removedQuery]);
+  if (parameters.size === 0) return { ...answer, headers, removedHeaders };
+  const others = otherSpellings(path?.rawQuery ?? "", parameters);
+  const removedQuery = [...answer.removedQuery, ...others];
+  return { ...answer, headers, removedHeaders, removedQuery };
 }
 
 const plainWithoutTold: HttpAnswer = { ...plainAnswer, removedHeaders: toldHeaders };

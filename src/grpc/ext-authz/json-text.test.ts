@@ -46,6 +46,12 @@ describe("parseJsonText()", () => {
     expect(parseJsonText(`-${"9".repeat(999)}`)).toBe(1n - 10n ** 999n);
   });
 
+  it("stops at more values than an input has room for", () => {
+    expect(parseJsonText(`[${"0,".repeat(32_766)}0]`)).toHaveLength(32_767);
+    const tooMany = `[${"{},".repeat(32_767)}{}]`;
+    expect(() => parseJsonText(tooMany)).toThrow("has more than 32768 values");
+  });
+
   it("reads what is nested as deep as may be, whatever stands in strings", () => {
     expect(() => parseJsonText(nested(64))).not.toThrow();
     expect(parseJsonText(`"\\"${"[".repeat(100)}"`)).toBe(`"${"[".repeat(100)}`);

@@ -8,6 +8,9 @@ import { malformed } from "./malformed.ts";
 /** Digits of a whole number; reading and writing them takes time that grows with their square. */
 const DIGITS_MAX = 1_000;
 
+/** An input has no room for more. */
+const VALUES_MAX = 32_768;
+
 /**
  * The value that a body, or a part of it, says. Whole numbers are exact, others the nearest double. Of
  * a name given twice the last value counts; half a surrogate pair becomes U+FFFD. Objects inherit
@@ -25,6 +28,7 @@ export function parseJsonText(text: string): InputValue {
 class JsonReader {
   readonly #text: string;
   #at = 0;
+  #values = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -37,6 +41,8 @@ class JsonReader {
   }
 
   #value(depth: number): InputValue {
+    this.#values += 1;
+    if (this.#values > VALUES_MAX) throw malformed("body", `has more than ${VALUES_MAX} values`);
     switch (this.#next()) {
       case "{":
         return this.#object(depth);

@@ -5,6 +5,8 @@
  */
 import type { FileRegistry } from "@bufbuild/protobuf";
 import { quoted } from "../../base/quoted.ts";
+import { KiB } from "../../base/sizes.ts";
+import { PdpError } from "../../decision/error.ts";
 import type { InputValue } from "../../pipeline/pipeline.ts";
 import { parseGrpcBody } from "./grpc-body.ts";
 import { parseJsonText } from "./json-text.ts";
@@ -46,26 +48,42 @@ const truncated: ParsedBody = Object.freeze({ parsedBody: null, isTruncated: tru
  * where the body is not what the content type says, where content-length is no integer, and where a
  * gRPC call's path has not two segments. Unlike the plugin, it refuses what follows JSON text
  * (`{} null`), whole numbers of more than 1,000 digits, and nesting beyond 64; it rounds fractions to
- * doubles; and what is not UTF-8 becomes U+FFFD.
+ * doubles; and what is not UTF-8 becomes U+FFFD. Throws `too-large` for more than 256 KiB, of a gRPC
+ * call 64 KiB.
  */
 export function parseBody(source: BodySource): ParsedBody {
   const { headers } = source;
   if (headers["x-envoy-auth-partial-body"] === "true") return truncated;
   const contentType = headers["content-type"] ?? "";
-  for (const [part, read] of READERS) {
-    if (contentType.includes(part)) return read(source);
+  for (const [part, read, bytesMax] of READERS) {
+    if (!contentType.includes(part)) continue;
+    // Before it is parsed: else a client could keep Envoy from an answer in time.
+    if (Math.max(source.rawBody.length, Buffer.byteLength(source.body)) > bytesMax) {
+      const field = "attributes.request.http.body";
+      throw new PdpError("too-large", `${field}: is larger than ${bytesMax} bytes`, { field });
+    }
+    return read(source);
   }
   return nothing;
 }
 
+/** An input has no room for more than that. */
+const BODY_BYTES_MAX = 256 * KiB;
+/** Messages within messages, of two bytes each, take a thousand times as long as other bytes. */
+const GRPC_BODY_BYTES_MAX = 64 * KiB;
+
 type Read = (source: BodySource) => ParsedBody;
 
 /** By what the content type contains; the first counts. */
-const READERS: readonly (readonly [part: string, read: Read])[] = [
-  ["application/json", ofWhole((payload) => parseJsonText(payload.toString()))],
-  ["application/grpc", readGrpc],
-  ["application/x-www-form-urlencoded", ofWhole((form) => parseQuery(form.toString(), "body"))],
-  ["multipart/form-data", ofWhole(parseMultipart)],
+const READERS: readonly (readonly [part: string, read: Read, bytesMax: number])[] = [
+  ["application/json", ofWhole((payload) => parseJsonText(payload.toString())), BODY_BYTES_MAX],
+  ["application/grpc", readGrpc, GRPC_BODY_BYTES_MAX],
+  [
+    "application/x-www-form-urlencoded",
+    ofWhole((form) => parseQuery(form.toString(), "body")),
+    BODY_BYTES_MAX,
+  ],
+  ["multipart/form-data", ofWhole(parseMultipart), BODY_BYTES_MAX],
 ];
 
 /** Reads a body, if there is one and all of it is there. */

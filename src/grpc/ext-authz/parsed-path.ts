@@ -8,9 +8,10 @@ import { canBeMalformed, parseQuery, type QueryValues, unescapePercent } from ".
 export class ParsedPath {
   /** What stands before the first `?`, as it is. */
   readonly rawPath: string;
+  /** What stands behind it, as it is. */
+  readonly rawQuery: string;
   readonly #path: string;
   readonly #decoded: string;
-  readonly #query: string;
   readonly #parsedQuery: QueryValues | undefined;
 
   /**
@@ -23,8 +24,8 @@ export class ParsedPath {
     this.rawPath = mark < 0 ? path : path.slice(0, mark);
     this.#path = path;
     this.#decoded = unescapePercent(this.rawPath, "path");
-    this.#query = mark < 0 ? "" : path.slice(mark + 1);
-    if (canBeMalformed(this.#query)) this.#parsedQuery = parseQuery(this.#query, "path");
+    this.rawQuery = mark < 0 ? "" : path.slice(mark + 1);
+    if (canBeMalformed(this.rawQuery)) this.#parsedQuery = parseQuery(this.rawQuery, "path");
   }
 
   /**
@@ -36,7 +37,7 @@ export class ParsedPath {
   }
 
   get parsedQuery(): QueryValues {
-    return this.#parsedQuery ?? parseQuery(this.#query, "path");
+    return this.#parsedQuery ?? parseQuery(this.rawQuery, "path");
   }
 
   /** Split, then decoded; only one leading slash is dropped: `//a%2Fb` is `["", "a/b"]`. */

@@ -91,6 +91,15 @@ describe("readRegoResult()", () => {
     expect(readRegoResult({ allowed: true, redirect })?.detail).toEqual(plainAnswer);
   });
 
+  it("takes a header away of which there are no values, unless there are some elsewhere", () => {
+    const headersOf = (headers: JsonValue) =>
+      readRegoResult({ allowed: true, headers })?.detail.removedHeaders;
+    expect(headersOf({ "X-Roles": [], "x-user": "u1" })).toEqual(["x-roles"]);
+    expect(headersOf([{ "x-roles": [] }, { "x-roles": "admin" }])).toEqual([]);
+    const many = Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`x-${index}`, []]));
+    expect(readRegoResult({ allowed: true, headers: many })).toBeUndefined();
+  });
+
   it("takes an error for a denial, whatever else the policy says", () => {
     const error = `no keys${".".repeat(2_000)}`;
     const cut = error.slice(0, 1_024);

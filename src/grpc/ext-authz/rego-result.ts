@@ -98,13 +98,16 @@ function readAnswer(document: JsonObject, allows: boolean, error: string | undef
 }
 
 function readAllowed(document: JsonObject): Partial<HttpAnswer> {
-  const headers = readHeaders(ownMember(document, "headers"), "request");
-  const removed = readNames(ownMember(document, "request_headers_to_remove")).map(headerName);
+  const given = ownMember(document, "headers");
+  const headers = readHeaders(given, "request");
+  // A policy that sets no value of a header means that there is none, not that the client's stays.
+  const removed = readNames(ownMember(document, "request_headers_to_remove"));
+  const gone = bounded([...removed, ...valueless(given)]).map(headerName);
   return {
     headers,
     responseHeaders: readHeaders(ownMember(document, "response_headers_to_add"), "response"),
     // Envoy removes last, and so would take away what was set in place of the client's.
-    removedHeaders: removed.filter((name) => !isOverwritten(headers, name)),
+    removedHeaders: gone.filter((name) => !isOverwritten(headers, name)),
     query: readQuery(ownMember(document, "query_parameters_to_set")),
     removedQuery: readNames(ownMember(document, "query_parameters_to_remove")),
   };
@@ -133,6 +136,16 @@ function readHeaders(value: JsonValue | undefined, of: HeadersOf): readonly Head
     Object.entries(readObject(object)).flatMap(([name, values]) => readHeader(name, values, of)),
   );
   return bounded(headers);
+}
+
+/** Headers that have an empty list of values. */
+function valueless(headers: JsonValue | undefined): readonly string[] {
+  const objects = headers === undefined ? [] : isJsonList(headers) ? headers : [headers];
+  return objects.flatMap((object) =>
+    Object.entries(readObject(object)).flatMap(([name, values]) =>
+      isJsonList(values) && values.length === 0 ? [name] : [],
+    ),
+  );
 }
 
 /** A text, an object with `value` and how it is set, or a list of such. */

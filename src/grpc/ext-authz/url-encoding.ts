@@ -40,6 +40,24 @@ export function canBeMalformed(query: string): boolean {
   return query.length >= PARAMETERS_MAX || /[%;]/.test(query);
 }
 
+const SPELLINGS_MAX = 64;
+
+/**
+ * Names in a query, as they are written there, that mean one of `names` and are written otherwise.
+ * Throws `PdpError` `invalid-argument` at more than 64.
+ */
+export function otherSpellings(query: string, names: ReadonlySet<string>): readonly string[] {
+  const found = new Set<string>();
+  for (const pair of query.split("&")) {
+    const equals = pair.indexOf("=");
+    const written = equals < 0 ? pair : pair.slice(0, equals);
+    if (names.has(written) || !names.has(unescapeQuery(written, "path"))) continue;
+    found.add(written);
+    if (found.size > SPELLINGS_MAX) throw malformed("path", "spells parameters in too many ways");
+  }
+  return [...found];
+}
+
 function unescapeQuery(text: string, part: HttpPart): string {
   return /[%+]/.test(text) ? unescapeBytes(text, part, SPACE) : text;
 }

@@ -32,8 +32,9 @@ afterAll(async () => {
 
 const bodyOf = (bytes: number): HttpQuestion => ({
   ...{ method: "POST", path: "/articles", body: "x".repeat(bytes) },
-  headers: { "x-caller": "editor", "content-type": "text/plain" },
+  headers: { "x-caller": "editor", "content-type": "application/json" },
 });
+const manyValues: HttpQuestion = { ...bodyOf(0), body: `[${"{},".repeat(80_000)}{}]` };
 const headersOf = (count: number, bytes: number): HttpQuestion => {
   const large = Array.from({ length: count }, (_, index) => [`x-h${index}`, "x".repeat(bytes)]);
   return { headers: Object.fromEntries([["x-caller", "reader"], ...large]) };
@@ -41,7 +42,8 @@ const headersOf = (count: number, bytes: number): HttpQuestion => {
 
 describe("a request that is too large to ask about, with failure_mode_allow", () => {
   it.each<[string, HttpQuestion, number]>([
-    ["a body larger than a policy's input", bodyOf(300 * KiB), 403],
+    ["a body larger than a policy's input", bodyOf(256 * KiB + 1), 413],
+    ["a body of more values than a policy's input", manyValues, 400],
     ["a body of just what a call may have", bodyOf(MiB - 16), 413],
     ["a body larger than a call may be", bodyOf(2 * MiB), 413],
     ["the largest body that Envoy sends", bodyOf(8 * MiB), 413],
