@@ -2,8 +2,9 @@
  * Bodies that are `multipart/form-data` (RFC 7578, RFC 2046 §5.1), read as Go's `mime/multipart` reads
  * them: with a preamble, with line feeds alone if the first delimiter ends with one, with folded
  * headers. What it passes over is refused, since an upstream may read it: a malformed
- * Content-Disposition, one given twice, a parameter in extended form, a header's name with a space, a
- * quoted-printable part, and a body that ends within a part's header.
+ * Content-Disposition, one given twice, one of another type with a name, a parameter in extended form,
+ * a name with blanks around it, a backslash; a header's name with a space; an encoded part; a body that
+ * ends within a part's header; what begins like a delimiter and is none, or stands behind the last.
  */
 import type { InputValue } from "../../pipeline/pipeline.ts";
 import { parseJsonText } from "./json-text.ts";
@@ -62,17 +63,25 @@ function* partsOf(body: string, dashes: string): Generator<Part> {
     const line = lineAt(body, at);
     at += line.length;
     if (parts === 0 && isDelimiter(line, { dashes, lineEnd: "\n" })) lineEnd = "\n";
-    if (isDelimiter(line, { dashes: `${dashes}--`, lineEnd })) return;
+    if (isDelimiter(line, { dashes: `${dashes}--`, lineEnd })) {
+      if (body.includes(dashes, at)) throw malformed("body", "has a delimiter behind the last one");
+      return;
+    }
     if (!line.endsWith("\n")) throw malformed("body", "ends before its closing delimiter");
     if (isDelimiter(line, { dashes, lineEnd })) {
       parts += 1;
       if (parts > PARTS_MAX) throw malformed("body", `has more than ${PARTS_MAX} parts`);
       const { header, end: start } = readHeader(body, at);
       at = endOfContent(body, start, { dashes, lineEnd });
-      yield { header, content: body.slice(start, at) };
+      const content = body.slice(start, at);
+      if (content.includes(`\n${dashes}`) || content.includes(`\r${dashes}`)) {
+        throw malformed("body", "has a delimiter whose line begins otherwise");
+      }
+      yield { header, content };
       // It belongs to the delimiter. Behind an empty content, the delimiter may have none.
       if (body.startsWith(lineEnd, at)) at += lineEnd.length;
     } else if (parts > 0) throw malformed("body", "has a delimiter whose line ends otherwise");
+    else if (line.includes(dashes)) throw malformed("body", "has a delimiter within its preamble");
   }
 }
 
@@ -168,15 +177,22 @@ function nameOf(header: Header): string {
   const given = header.get("content-disposition");
   if (given === undefined) return "";
   const disposition = parseMediaType(given);
-  if (disposition === undefined) {
+  if (disposition === undefined || given.includes("\\")) {
     throw malformed("body", "has a part with a malformed Content-Disposition");
   }
-  return disposition.type === "form-data" ? (parameterOf(disposition, "name", "body") ?? "") : "";
+  const name = parameterOf(disposition, "name", "body") ?? "";
+  if (name !== "" && disposition.type !== "form-data") {
+    throw malformed("body", "has a part with a name that is no form-data");
+  }
+  if (name !== name.trim()) throw malformed("body", "has a part with blanks around its name");
+  return name;
 }
 
+const UNENCODED = /^(?:7bit|8bit|binary)$/i;
+
 function contentOf(header: Header, content: string): InputValue {
-  if (header.get("content-transfer-encoding")?.toLowerCase() === "quoted-printable") {
-    throw malformed("body", "has a quoted-printable part, which forms have not (RFC 7578 §4.7)");
+  if (!UNENCODED.test(header.get("content-transfer-encoding") ?? "binary")) {
+    throw malformed("body", "has an encoded part, which forms have not (RFC 7578 §4.7)");
   }
   const text = textOfBytes(content);
   const isJson = header.get("content-type")?.includes("application/json") ?? false;

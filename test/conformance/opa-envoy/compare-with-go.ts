@@ -122,7 +122,7 @@ export function answerOf(one: Case): string {
 
 /** Errors at parts of forms that Go takes or passes over. */
 const STRICTER =
-  /malformed (header|Content-D)|header twice|within the header|extended|boundary of|quoted-printable/;
+  /malformed (header|Content-D)|header twice|within the header|extended|boundary of|encoded part|no form-data|blanks around|delimiter (behind|whose line begins|within)/;
 
 function isStricter({ kind, text }: Case, ours: string): boolean {
   // Go's plugin takes a `null` behind the value for the end of the text.

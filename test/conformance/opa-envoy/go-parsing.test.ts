@@ -115,11 +115,22 @@ const STRICTER_CASES: readonly (readonly [string, Kind, string, RegExp])[] = [
   ["a header's name with a space", "multipart", form("name=a\nX : y"), /malformed header/],
   ["an end within a header", "multipart", `--b\n${named}`, /within the header/],
   [
-    "a quoted-printable part",
+    "an encoded part",
     "multipart",
-    form("name=a\nContent-Transfer-Encoding: Quoted-Printable"),
-    /quoted-printable/,
+    form("name=a\nContent-Transfer-Encoding: Base64"),
+    /encoded part/,
   ],
+  ["an attachment", "multipart", form("name=a").replace("form-data", "attachment"), /no form-data/],
+  ["a name with blanks", "multipart", form('name=" a"'), /blanks around/],
+  ["a name with a backslash", "multipart", form('name="a\\b"'), /malformed Content-Disposition/],
+  [
+    "what follows the last delimiter",
+    "multipart",
+    `${form("name=a")}\n--b\n${named}`,
+    /behind the/,
+  ],
+  ["a delimiter within a preamble", "multipart", `x--b\n${form("name=a")}`, /within its preamble/],
+  ["a delimiter's like", "multipart", form("name=a").replace("x", "x\n--bb"), /begins otherwise/],
   ["a header of 16 KiB", "multipart", form(`name=a\nX: ${"x".repeat(16_384)}`), /exceeds 16384/],
   ["1,001 parts", "multipart", `${`--b\n${named}\n\n\n`.repeat(1_001)}--b--`, /1000 parts/],
   ["a null behind JSON", "json", "{} null", /not JSON at character 3/],
@@ -268,8 +279,8 @@ describe("reading as Go does", () => {
   });
 
   it("reads multipart forms", () => {
-    const valid = formsOf(200, []);
-    const broken = formsOf(250, [
+    const valid = formsOf(450, []);
+    const broken = formsOf(500, [
       "--b",
       "--b--",
       "--",
