@@ -2,7 +2,8 @@
  * Measures `ext_authz` on the wire, with a policy over a document of 10,000 users: throughput against
  * `opa run --server`, which evaluates the same Rego over REST with the input that OPA's Envoy plugin
  * would make. Each has one core to itself, with the load on the other; they take turns in many short
- * rounds, and the ratio is the median of the rounds' ratios.
+ * rounds, and the ratio is the median of the rounds' ratios. Then what a check adds to a request
+ * through a real Envoy, at two steady rates.
  *
  *   node bench/envoy.ts [rounds]
  */
@@ -25,6 +26,7 @@ import { startOpa } from "./support/peers.ts";
 import { runPostern, startPostern } from "./support/postern.ts";
 import { moveToLoadCore, requireTool } from "./support/processes.ts";
 import { createStops } from "./support/stops.ts";
+import { measureThroughEnvoy } from "./support/through-envoy.ts";
 
 const CHECK = "/envoy.service.auth.v3.Authorization/Check";
 const USERS = 10_000;
@@ -77,6 +79,8 @@ async function main(): Promise<void> {
   process.stdout.write(`\next_authz on the wire, one core each, medians of ${rounds} rounds\n`);
   compareInTurn(loads, rounds);
   process.stdout.write(`goal: ${GOAL}×\n`);
+  await opa.stop();
+  await measureThroughEnvoy({ pdpPort: POSTERN_PORT, user: "user-4711", rounds });
 }
 
 /** What two users of three may do on `/v1`, by one of four roles each. */

@@ -46,6 +46,8 @@ export interface EnvoyRoute {
   readonly contextExtensions?: Readonly<Record<string, string>>;
   /** Lets requests through without a check. */
   readonly disabled?: boolean;
+  /** Answers itself, where no upstream is wanted. */
+  readonly status?: number;
 }
 
 /** What the process that runs Envoy has chosen. */
@@ -153,7 +155,7 @@ function retryPolicy(retries: number | undefined): object | undefined {
   };
 }
 
-function route({ prefix, contextExtensions, disabled }: EnvoyRoute): object {
+function route({ prefix, contextExtensions, disabled, status }: EnvoyRoute): object {
   const perRoute = `${FILTERS}.http.ext_authz.v3.ExtAuthzPerRoute`;
   let config: object | undefined;
   if (disabled === true) config = typed(perRoute, { disabled });
@@ -163,7 +165,9 @@ function route({ prefix, contextExtensions, disabled }: EnvoyRoute): object {
   return {
     name: prefix,
     match: { prefix },
-    route: { cluster: "upstream" },
+    ...(status === undefined
+      ? { route: { cluster: "upstream" } }
+      : { direct_response: { status } }),
     typed_per_filter_config: config === undefined ? {} : { [AUTHZ_FILTER]: config },
   };
 }
