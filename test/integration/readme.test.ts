@@ -4,44 +4,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { consoleExamples, outputPattern } from "../support/readme-examples.ts";
 import { projectRoot } from "../support/source-files.ts";
 import { createWorkspace, type ServerProcess, type Workspace } from "../support/workspace.ts";
 
-interface Example {
-  readonly command: string;
-  /** Lines that the README shows, line ends included. */
-  readonly output: string;
-}
-
-function examplesOf(markdown: string): Example[] {
-  const blocks = [...markdown.matchAll(/```console\n(.*?)```/gs)].map((match) => match[1]!);
-  return blocks.flatMap((block) =>
-    block
-      .split(/^\$ /m)
-      .slice(1)
-      .map((part) => {
-        const end = part.indexOf("\n");
-        return { command: part.slice(0, end), output: part.slice(end + 1) };
-      }),
-  );
-}
-
-/** The pattern that the shown output stands for, column widths aside. */
-function pattern(shown: string): RegExp {
-  const lines = shown.split(/(?<=\n)/).map((line) => {
-    if (line === "…\n") return "(?:.*\\n)*";
-    return line
-      .trim()
-      .split(/\s{2,}/)
-      .map((cell) => RegExp.escape(cell).replaceAll("…", ".*"))
-      .join("\\s{2,}")
-      .concat("\\n");
-  });
-  return new RegExp(`^${lines.join("")}(?:\\s+.*\\n)*$`);
-}
-
 describe("README.md", () => {
-  const examples = examplesOf(readFileSync(join(projectRoot, "README.md"), "utf8"));
+  const examples = consoleExamples(readFileSync(join(projectRoot, "README.md"), "utf8"));
   let workspace: Workspace;
   let server: ServerProcess;
 
@@ -64,6 +32,6 @@ describe("README.md", () => {
     // What was dropped into the folder is in force after a poll and a half.
     await expect
       .poll(async () => (await workspace.postern(...args)).stdout, { timeout: 15_000 })
-      .toMatch(pattern(output));
+      .toMatch(outputPattern(output));
   });
 });

@@ -17,6 +17,8 @@ export interface EnvoyServer {
   readonly port: number;
   /** The lines of its access log so far; they come a moment after the answer. */
   accessLog(): readonly string[];
+  /** What it has written to its standard output and error. */
+  output(): string;
   /** Ends it and removes its folder. */
   close(): Promise<void>;
 }
@@ -40,15 +42,27 @@ export async function startEnvoy(setup: EnvoySetup): Promise<EnvoyServer> {
 
 /** Starts an Envoy that whoever starts it closes. */
 export async function openEnvoy(setup: EnvoySetup): Promise<EnvoyServer> {
+  const port = setup.port ?? (await freePort());
+  return openBootstrap(port, (accessLog) => envoyBootstrap(setup, { port, accessLog }));
+}
+
+/**
+ * Starts an Envoy with a bootstrap that listens on the port, and that may write an access log where it
+ * is told to. Relative paths in it begin at `cwd`.
+ */
+export async function openBootstrap(
+  port: number,
+  makeBootstrap: (accessLog: string) => object,
+  cwd?: string,
+): Promise<EnvoyServer> {
   const binary = await envoyBinary();
   const folder = mkdtempSync(join(tmpdir(), "postern-envoy-"));
-  const port = setup.port ?? (await freePort());
   const accessLog = join(folder, "access.log");
   const config = join(folder, "envoy.json");
   writeFileSync(accessLog, "");
-  writeFileSync(config, JSON.stringify(envoyBootstrap(setup, { port, accessLog })));
+  writeFileSync(config, JSON.stringify(makeBootstrap(accessLog)));
   const log = join(folder, "envoy.log");
-  const child = launch(binary, config, log);
+  const child = launch(binary, { config, log, cwd });
   const close = async (): Promise<void> => {
     if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
       const exited = once(child, "exit");
@@ -67,11 +81,19 @@ export async function openEnvoy(setup: EnvoySetup): Promise<EnvoyServer> {
   return {
     port,
     accessLog: () => readFileSync(accessLog, "utf8").split("\n").slice(0, -1),
+    output: () => readFileSync(log, "utf8"),
     close,
   };
 }
 
-function launch(binary: string, config: string, log: string): ChildProcess {
+/** Paths of an Envoy. */
+interface Launch {
+  readonly config: string;
+  readonly log: string;
+  readonly cwd: string | undefined;
+}
+
+function launch(binary: string, { config, log, cwd }: Launch): ChildProcess {
   const output = openSync(log, "w");
   const child = spawn(
     binary,
@@ -81,7 +103,7 @@ function launch(binary: string, config: string, log: string): ChildProcess {
       ...["--log-level", "error", "--component-log-level", "main:info"],
       ...["--file-flush-interval-msec", "20"],
     ],
-    { stdio: ["ignore", output, output] },
+    { stdio: ["ignore", output, output], cwd },
   );
   closeSync(output);
   return child;

@@ -32,6 +32,8 @@ export interface ServeSetup {
   readonly state?: string;
   /** Where gRPC is to listen; a free port unless given. */
   readonly listen?: string;
+  /** A configuration of the workspace, which says itself where its state is; else the quickstart's. */
+  readonly config?: string;
   /** In a process group of its own, as a shell starts it. */
   readonly ownGroup?: boolean;
 }
@@ -41,7 +43,7 @@ export interface Workspace {
   readonly folder: string;
   /** Runs `postern` in the folder, through the launcher. */
   postern(...args: string[]): Promise<CommandRun>;
-  /** Starts `postern serve --config examples/quickstart.yaml`, on free ports. */
+  /** Starts `postern serve`, with `--config examples/quickstart.yaml` unless said, on free ports. */
   serve(setup?: ServeSetup): Promise<ServerProcess>;
   remove(): void;
 }
@@ -94,29 +96,31 @@ async function runCommand(
   return { status, stdout, stderr };
 }
 
+function stateIn(folder: string): Readonly<Record<string, string>> {
+  return {
+    POSTERN_ADMIN_CONTROL_SOCKET: `${folder}/control.sock`,
+    POSTERN_DIRECTORY_DATABASE: `sqlite:${folder}/directory.db`,
+    POSTERN_BUNDLE_LAST_GOOD_FOLDER: `${folder}/bundles`,
+  };
+}
+
 async function startServer(
   cwd: string,
   setup: ServeSetup,
   env: Readonly<Record<string, string>>,
 ): Promise<ServerProcess> {
-  const { state = "state", listen, ownGroup = false } = setup;
-  const child = spawn(
-    process.execPath,
-    [launcher, "serve", "--config", "examples/quickstart.yaml"],
-    {
-      cwd,
-      env: {
-        ...environment,
-        ...(listen !== undefined && { POSTERN_GRPC_LISTEN: listen }),
-        POSTERN_ADMIN_CONTROL_SOCKET: `${state}/control.sock`,
-        POSTERN_DIRECTORY_DATABASE: `sqlite:${state}/directory.db`,
-        POSTERN_BUNDLE_LAST_GOOD_FOLDER: `${state}/bundles`,
-        ...env,
-      },
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: ownGroup,
+  const { config = "examples/quickstart.yaml", listen, ownGroup = false } = setup;
+  const child = spawn(process.execPath, [launcher, "serve", "--config", config], {
+    cwd,
+    env: {
+      ...environment,
+      ...(listen !== undefined && { POSTERN_GRPC_LISTEN: listen }),
+      ...(setup.config === undefined && stateIn(setup.state ?? "state")),
+      ...env,
     },
-  );
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: ownGroup,
+  });
   const log: Record<string, unknown>[] = [];
   const ready = new Promise<Record<string, unknown>>((resolve, reject) => {
     createInterface({ input: child.stdout! }).on("line", (text) => {
@@ -136,7 +140,7 @@ async function startServer(
     log,
     process: child,
     stop: async () => {
-      if (child.exitCode !== null) return child.exitCode;
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
       child.kill("SIGTERM");
       const [status] = await once(child, "exit");
       return status as number | null;
