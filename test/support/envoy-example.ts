@@ -17,6 +17,8 @@ export interface EnvoyExample {
   readonly envoy: EnvoyServer;
   /** Runs a line that its page shows, in a shell; gives what it prints, carriage returns aside. */
   run(command: string): Promise<string>;
+  /** What Envoy says of the bootstrap as it stands in the example, without running it. */
+  validate(): Promise<string>;
   /** Starts Envoy anew, with its text changed. Throws if the change changes nothing. */
   restartEnvoy(change: (text: string) => string): Promise<void>;
   close(): Promise<void>;
@@ -27,14 +29,6 @@ const folderOf = (name: string): string => join("examples/envoy", name);
 /** The sections of an example's page. */
 export function examplePage(name: string): MarkdownSection[] {
   return markdownSections(readFileSync(join(projectRoot, folderOf(name), "README.md"), "utf8"));
-}
-
-/** What Envoy says of a bootstrap of the project, without running it. Relative paths begin at `cwd`. */
-export async function validate(bootstrap: string, cwd: string): Promise<string> {
-  const file = join(projectRoot, bootstrap);
-  const args = ["--mode", "validate", "--config-path", file, "--log-level", "error"];
-  const { stdout } = await promisify(execFile)(await envoyBinary(), args, { cwd });
-  return stdout.trim();
 }
 
 /** Runs the commands of an example's page. Whoever opens it closes it. */
@@ -57,7 +51,8 @@ class ExampleRun implements EnvoyExample {
   /** By the port that the example has, the one of this run. */
   readonly #ports = new Map<number, number>();
   #envoy: EnvoyServer | undefined;
-  #bootstrap = "";
+  /** Path of the bootstrap, from the workspace, and its text. */
+  #bootstrap = { file: "", text: "" };
 
   get envoy(): EnvoyServer {
     if (this.#envoy === undefined) throw new Error("its page starts no Envoy");
@@ -67,14 +62,15 @@ class ExampleRun implements EnvoyExample {
   async start(command: string): Promise<void> {
     const [program, ...args] = command.split(" ");
     if (program === "envoy" && args[0] === "-c" && args.length === 2) {
-      this.#bootstrap = readFileSync(join(this.#workspace.folder, args[1]!), "utf8");
-      await this.#startEnvoy(this.#bootstrap);
+      const text = readFileSync(join(this.#workspace.folder, args[1]!), "utf8");
+      this.#bootstrap = { file: args[1]!, text };
+      await this.#startEnvoy(text);
     } else if (command.startsWith("npx postern serve --config ")) {
       await this.#serve(args[3]!);
     } else if (command.startsWith("npx postern ")) {
       const { status, stderr } = await this.#workspace.postern(...args.slice(1));
       if (status !== 0) throw new Error(`${command} ended with status ${status}: ${stderr}`);
-    } else if (/^(mkdir|openssl) /.test(command)) {
+    } else if (/^(mkdir|openssl|cat) /.test(command)) {
       await this.#shell(command);
     } else {
       throw new Error(`nobody knows how to run ${command}`);
@@ -91,16 +87,24 @@ class ExampleRun implements EnvoyExample {
     return output.endsWith("\n") ? output : `${output}\n`;
   }
 
+  async validate(): Promise<string> {
+    const args = ["--mode", "validate", "--config-path", this.#bootstrap.file];
+    const options = { cwd: this.#workspace.folder };
+    const { stdout } = await promisify(execFile)(await envoyBinary(), args, options);
+    return stdout.trim();
+  }
+
   async restartEnvoy(change: (text: string) => string): Promise<void> {
-    const changed = change(this.#bootstrap);
-    if (changed === this.#bootstrap) throw new Error("the change changes nothing");
+    const { text } = this.#bootstrap;
+    const changed = change(text);
+    if (changed === text) throw new Error("the change changes nothing");
     await this.#envoy?.close();
     await this.#startEnvoy(changed);
   }
 
   async close(): Promise<void> {
     await this.#envoy?.close();
-    for (const server of this.servers) await server.stop();
+    await Promise.all(this.servers.map((server) => server.stop()));
     this.#workspace.remove();
   }
 

@@ -1,72 +1,69 @@
-// Each example of examples/envoy/ that can run on one machine: the commands of its page, on free ports,
-// and then every `curl` that it shows, with the answer that it shows.
-import { globSync, readdirSync } from "node:fs";
+// The examples of examples/envoy/ before which there is an Envoy alone: the commands of their pages, on
+// free ports, and then every `curl` that they show, with the answer that they show.
+import { globSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  type EnvoyExample,
-  examplePage,
-  openExample,
-  validate,
-} from "../../support/envoy-example.ts";
-import {
-  type ConsoleExample,
-  type MarkdownSection,
-  outputPattern,
-} from "../../support/readme-examples.ts";
+import { parse } from "yaml";
+import { loadConfig } from "../../../src/config/load-config.ts";
+import { type EnvoyExample, examplePage, openExample } from "../../support/envoy-example.ts";
+import { httpCall } from "../../support/http-call.ts";
+import { fileText } from "../../support/image-root.ts";
+import { jwkOf, makeToken, makeTokenKeys } from "../../support/jwt-maker.ts";
+import type { MarkdownSection } from "../../support/readme-examples.ts";
 import { projectRoot } from "../../support/source-files.ts";
-
-const folder = join(projectRoot, "examples/envoy");
-const cases = ["standalone", "routes", "body", "jwt", "rbac", "unix-socket"];
-
-/** Runs what a page shows; gives what was printed otherwise. */
-async function asShown(example: EnvoyExample, shown: readonly ConsoleExample[]): Promise<void> {
-  for (const { command, output } of shown) {
-    expect(await example.run(command), command).toMatch(outputPattern(output));
-  }
-}
+import { describeExample, expectShown } from "./example.contract.ts";
 
 describe("examples/envoy", () => {
-  const bootstraps = globSync("**/envoy.yaml", { cwd: folder }).sort();
-
-  it("has a bootstrap, a page and a test for every example", () => {
-    const folders = readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && entry.name !== "policy")
-      .map(({ name }) => name);
-    const known = [...cases, "failure"].sort();
-    expect(folders.sort()).toEqual(known);
-    expect(bootstraps).toEqual(known.map((name) => `${name}/envoy.yaml`));
-  });
-
-  it.each(bootstraps)("is taken by Envoy: %s", async (name) => {
-    await expect(validate(join("examples/envoy", name), projectRoot)).resolves.toMatch(/ OK$/);
+  it("lists every example, and each has a page and a bootstrap", () => {
+    const cwd = join(projectRoot, "examples/envoy");
+    const names = globSync("*/envoy.yaml", { cwd }).map((path) => path.split("/")[0]!);
+    expect(globSync("*/README.md", { cwd })).toHaveLength(names.length);
+    const listed = [...fileText("examples/envoy/README.md").matchAll(/^\| \[`(.+?)`\]/gm)];
+    expect(listed.map(([, name]) => name).sort()).toEqual(names.sort());
   });
 });
 
-describe.each(cases)("examples/envoy/%s", (name) => {
-  const shown = examplePage(name).flatMap(({ examples }) => examples);
-  let example: EnvoyExample;
-
-  beforeAll(async () => {
-    example = await openExample(name);
+describeExample("standalone", (example) => {
+  it("logs by which decision each request was answered, and why", async () => {
+    await example().run("curl -i localhost:10000/logged");
+    const line = /\{"decision_id":"[0-9a-f-]{36}",.*"reason":"deny:policy",.*"GET \/logged"/;
+    await expect.poll(() => example().envoy.output()).toMatch(line);
   });
-  afterAll(() => example?.close());
+});
 
-  it("shows answers", () => {
-    expect(shown.length).toBeGreaterThan(2);
-  });
+describeExample("routes");
+describeExample("body");
+describeExample("rbac");
+describeExample("unix-socket");
 
-  it.each(shown)("$command", async (one) => {
-    await asShown(example, [one]);
-  });
-
-  if (name === "standalone") {
-    it("logs by which decision each request was answered, and why", async () => {
-      await example.run("curl -i localhost:10000/logged");
-      const line = /\{"decision_id":"[0-9a-f-]{36}",.*"reason":"deny:policy",.*"GET \/logged"/;
-      await expect.poll(() => example.envoy.output()).toMatch(line);
+describeExample("jwt", (example) => {
+  it("lets pass who has shown MFA evidence a moment ago, and nobody whose key is another", async () => {
+    const keys = makeTokenKeys("ec", "prime256v1");
+    const key = jwkOf(keys, { kid: "example", alg: "ES256", use: "sig" });
+    await example().restartEnvoy((text) => {
+      const bootstrap = parse(text);
+      const manager = bootstrap.static_resources.listeners[0].filter_chains[0].filters[0];
+      const { providers } = manager.typed_config.http_filters[0].typed_config;
+      providers.example.local_jwks.inline_string = `{"keys":[${key}]}`;
+      return JSON.stringify(bootstrap);
     });
-  }
+    const now = Math.floor(Date.now() / 1_000);
+    const payload = { iss: "https://issuer.example", aud: "agents.example", exp: now + 600 };
+    const remove = async (claims: object): Promise<number> => {
+      const source = { alg: "ES256", header: { kid: "example" }, key: keys.privateKey };
+      const token = makeToken({ ...source, payload: { ...payload, ...claims } });
+      const headers = { authorization: `Bearer ${token}` };
+      const question = { method: "DELETE", path: "/agents/a1", headers };
+      return (await httpCall(example().envoy.port, question)).status;
+    };
+    expect(await remove({ sub: "operator-1", auth_time: now })).toBe(200);
+    expect(await remove({ sub: "operator-1", auth_time: now - 3_600 })).toBe(401);
+    expect(await remove({ sub: "operator-1" })).toBe(401);
+    expect(await remove({ sub: "user-123", auth_time: now })).toBe(403);
+    expect(await remove({ sub: "former-1", auth_time: now })).toBe(403);
+    expect(await remove({ sub: "", auth_time: now })).toBe(401);
+    expect(await remove({ sub: ["operator-1"], auth_time: now })).toBe(401);
+  });
 });
 
 describe("examples/envoy/failure", () => {
@@ -83,21 +80,37 @@ describe("examples/envoy/failure", () => {
   });
   afterAll(() => example?.close());
 
+  it("has a bootstrap that Envoy takes as it stands", async () => {
+    expect(await example.validate()).toMatch(/ OK$/);
+  });
+
+  it("has two configurations that keep out of each other's way", () => {
+    const [one, two] = [1, 2].map((number) => {
+      const file = join(projectRoot, `examples/envoy/failure/postern-${number}.yaml`);
+      const { grpc, bundle, directory, admin, telemetry } = loadConfig({ file, env: {} }).config;
+      const { diagnosticsPort } = telemetry;
+      return [grpc.listen[0], bundle.lastGoodFolder, directory.database, admin, diagnosticsPort];
+    });
+    for (const [index, value] of one!.entries()) expect(value).not.toEqual(two![index]);
+  });
+
   it("answers while both run", async () => {
-    await asShown(example, section("Both run"));
+    await expectShown(example, section("Both run"));
   });
 
   it("answers while one is gone, whichever is asked", async () => {
-    const [first] = example.servers;
-    first!.process.kill("SIGKILL");
+    example.servers[0]!.process.kill("SIGKILL");
     for (let count = 0; count < 4; count++) {
-      await asShown(example, section("One is stopped"));
+      await expectShown(example, section("One is stopped"));
     }
   });
 
   it("lets nobody through when both are gone", async () => {
-    await example.servers[1]!.stop();
-    await asShown(example, section("Both are stopped"));
+    example.servers[1]!.process.kill("SIGKILL");
+    await expect
+      .poll(() => example.run("curl -i localhost:10000/"))
+      .toMatch(/^HTTP\/1.1 503 Service Unavailable/);
+    await expectShown(example, section("Both are stopped"));
   });
 
   it("lets everybody through with `failure_mode_allow`, and tells the service so", async () => {
@@ -107,6 +120,6 @@ describe("examples/envoy/failure", () => {
         "$1failure_mode_allow: true\n$1failure_mode_allow_header_add: true",
       ),
     );
-    await asShown(example, section("With `failure_mode_allow: true`"));
+    await expectShown(example, section("With `failure_mode_allow: true`"));
   });
 });
