@@ -7,7 +7,12 @@ function opa(...args: readonly string[]): string {
   return execFileSync("opa", args, { cwd: projectRoot, encoding: "utf8" });
 }
 
-describe.each(["policies/platform", "policies/gateway", "examples/billing"])("%s", (folder) => {
+const folders = [
+  ...["policies/platform", "policies/gateway", "examples/billing"],
+  ...["examples/envoy/policy", "examples/envoy/routes/policy", "examples/envoy/body/policy"],
+];
+
+describe.each(folders)("%s", (folder) => {
   it("passes its own tests, which cover every line", () => {
     expect(() => opa("test", "--threshold", "100", folder)).not.toThrow();
   });
