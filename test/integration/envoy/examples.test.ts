@@ -37,15 +37,26 @@ describeExample("rbac");
 describeExample("unix-socket");
 
 describeExample("jwt", (example) => {
-  it("lets pass who has shown MFA evidence a moment ago, and nobody whose key is another", async () => {
-    const keys = makeTokenKeys("ec", "prime256v1");
-    const key = jwkOf(keys, { kid: "example", alg: "ES256", use: "sig" });
+  const keys = makeTokenKeys("ec", "prime256v1");
+  /** The filter `jwt_authn`, as the bootstrap has it. */
+  type Filter = {
+    providers: { example: { local_jwks: object } };
+    rules: { requires: object }[];
+  };
+
+  async function restart(change: (filter: Filter) => void): Promise<void> {
     await example().restartEnvoy((text) => {
       const bootstrap = parse(text);
       const manager = bootstrap.static_resources.listeners[0].filter_chains[0].filters[0];
-      const { providers } = manager.typed_config.http_filters[0].typed_config;
-      providers.example.local_jwks.inline_string = `{"keys":[${key}]}`;
+      change(manager.typed_config.http_filters[0].typed_config);
       return JSON.stringify(bootstrap);
+    });
+  }
+
+  it("lets pass who has shown MFA evidence a moment ago, and has the permission", async () => {
+    const key = jwkOf(keys, { kid: "example", alg: "ES256", use: "sig" });
+    await restart(({ providers }) => {
+      providers.example.local_jwks = { inline_string: `{"keys":[${key}]}` };
     });
     const now = Math.floor(Date.now() / 1_000);
     const payload = { iss: "https://issuer.example", aud: "agents.example", exp: now + 600 };
@@ -58,11 +69,23 @@ describeExample("jwt", (example) => {
     };
     expect(await remove({ sub: "operator-1", auth_time: now })).toBe(200);
     expect(await remove({ sub: "operator-1", auth_time: now - 3_600 })).toBe(401);
+    expect(await remove({ sub: "operator-1", auth_time: now + 86_400 })).toBe(401);
     expect(await remove({ sub: "operator-1" })).toBe(401);
     expect(await remove({ sub: "user-123", auth_time: now })).toBe(403);
     expect(await remove({ sub: "former-1", auth_time: now })).toBe(403);
     expect(await remove({ sub: "", auth_time: now })).toBe(401);
     expect(await remove({ sub: ["operator-1"], auth_time: now })).toBe(401);
+  });
+
+  it("answers 401 itself where Envoy lets requests without a token go on", async () => {
+    await restart(({ rules }) => {
+      const requirements = [{ provider_name: "example" }, { allow_missing: {} }];
+      rules[0]!.requires = { requires_any: { requirements } };
+    });
+    expect(await httpCall(example().envoy.port, { path: "/agents/a1" })).toMatchObject({
+      status: 401,
+      body: '{"error":"unauthenticated"}',
+    });
   });
 });
 

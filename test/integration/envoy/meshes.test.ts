@@ -1,9 +1,12 @@
 // The examples for Istio and Envoy Gateway. Neither can run here: their manifests are held against
 // their own types and schemas, and a real Envoy runs with what they make of them.
-import { beforeAll, describe, expect, it } from "vitest";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { fileText } from "../../support/image-root.ts";
 import { gatewaySchemas, istioComplaints, type Manifest } from "../../support/manifest-types.ts";
+import { createWorkspace, type Workspace } from "../../support/workspace.ts";
 import { describeExample } from "./example.contract.ts";
 
 const manifestsOf = (name: string): Manifest[] =>
@@ -23,6 +26,34 @@ const AUTHZ = "envoy.filters.http.ext_authz";
 
 describeExample("istio");
 describeExample("gateway");
+
+describe("the configuration in a ConfigMap", () => {
+  let workspace: Workspace;
+
+  beforeAll(() => {
+    workspace = createWorkspace();
+    for (const name of ["istio", "gateway"]) {
+      const { data } = manifestsOf(name).find(({ kind }) => kind === "ConfigMap")!;
+      for (const [file, text] of Object.entries(data)) {
+        writeFileSync(join(workspace.folder, `${name}-${file}`), text as string);
+      }
+    }
+  });
+  afterAll(() => workspace.remove());
+
+  it.each(["istio", "gateway"])("is right: %s", async (name) => {
+    const check = ["config", "check", "--config", `${name}-config.yaml`];
+    expect(await workspace.postern(...check)).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  it("has subjects that the directory takes: istio", async () => {
+    const apply = ["directory", "apply", "--config", "istio-config.yaml", "istio-directory.yaml"];
+    expect(await workspace.postern(...apply)).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining("+ subject spiffe://cluster.local/ns/shop/sa/cart"),
+    });
+  });
+});
 
 describe("examples/envoy/istio", () => {
   const manifests = manifestsOf("istio");
@@ -61,6 +92,16 @@ describe("examples/envoy/istio", () => {
     ].map((text) => parse(text));
     expect(inPod.ext_authz).toEqual(here.ext_authz);
     expect(inPod.pipeline).toEqual(here.pipeline);
+  });
+
+  it("keeps the kubelet's probes of Postern out of the mesh", () => {
+    const { annotations } = parse(fileText("examples/envoy/istio/deployment.yaml")).spec.template
+      .metadata;
+    const probed = parseAllDocuments(fileText("deploy/kubernetes.yaml"))[1]!
+      .toJS()
+      .spec.template.spec.initContainers.flatMap(({ ports = [] }: { ports?: object[] }) => ports)
+      .map(({ containerPort }: { containerPort: number }) => String(containerPort));
+    expect(annotations["traffic.sidecar.istio.io/excludeInboundPorts"]).toBe(probed.join());
   });
 
   it("tells Envoy what Istio would", () => {
