@@ -120,8 +120,10 @@ class ExampleRun implements EnvoyExample {
   async #startEnvoy(text: string): Promise<void> {
     const bootstrap = parse(text);
     await this.#movePorts(bootstrap);
-    const [first] = bootstrap.static_resources.listeners;
-    const port: number = first.address.socket_address.port_value;
+    const { listeners } = bootstrap.static_resources;
+    // Another that listens on the port is an error, not a companion.
+    for (const listener of listeners) listener.enable_reuse_port = false;
+    const port: number = listeners[0].address.socket_address.port_value;
     this.#envoy = await openBootstrap(port, () => bootstrap, this.#workspace.folder);
   }
 

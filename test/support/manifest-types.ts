@@ -15,7 +15,7 @@ export interface Manifest {
 /** A schema of OpenAPI's kind; one of JSON Schema, but for what it leaves open. */
 type Node = { readonly [keyword: string]: unknown };
 
-/** What is wrong with each `spec` by Istio's own types: nothing, or a text. An object has no more members. */
+/** What is wrong with each by Istio's own types, unknown members among it; an empty text if nothing. */
 export function istioComplaints(objects: readonly { kind: string; spec: unknown }[]): string[] {
   const lines = objects.map((one) => JSON.stringify(one));
   return manifestTypes("istio", lines.join("\n")).split("\n").slice(0, -1);
