@@ -54,7 +54,8 @@ export class MessageReader {
   }
 
   /**
-   * The next message that is whole. Throws `PdpError` `too-large` as soon as one is known to be, and `internal` for a flag that the protocol does not have.
+   * The next message that is whole. Throws `PdpError` `too-large` as soon as one is known to be, and
+   * `internal` for a flag that the protocol does not have.
    */
   next(): Message | undefined {
     const left = this.#end - this.#start;

@@ -111,7 +111,7 @@ describe("rego", () => {
     expect(await removedWith(sets)).toEqual(own.slice(1));
   });
 
-  it("takes the client's place with what the policy says in Postern's name, whatever the action", async () => {
+  it("lets the policy speak in Postern's name, but not beside the client, whatever the action", async () => {
     const headers = { "x-postern-subject": { value: "u1", append_action: "append" } };
     const { http } = await check(runs, { pipeline: saying({ allowed: true, headers }) });
     if (http.case !== "okResponse") throw new Error(`there is ${http.case}`);

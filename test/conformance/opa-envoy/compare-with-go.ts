@@ -121,8 +121,13 @@ export function answerOf(one: Case): string {
 }
 
 /** Errors at parts of forms that Go takes or passes over. */
-const STRICTER =
-  /malformed (header|Content-D)|header twice|within the header|extended|boundary of|encoded part|no form-data|blanks around|delimiter (behind|whose line begins|within)/;
+const STRICTER = new RegExp(
+  [
+    ...["malformed (header|Content-D)", "header twice", "within the header", "extended"],
+    ...["boundary of", "encoded part", "no form-data", "blanks around"],
+    "delimiter (behind|whose line begins|within)",
+  ].join("|"),
+);
 
 function isStricter({ kind, text }: Case, ours: string): boolean {
   // Go's plugin takes a `null` behind the value for the end of the text.
