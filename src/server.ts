@@ -6,7 +6,7 @@ import { createControlServer, refuseSecondServer } from "./admin/control-server.
 import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/logger.ts";
 import { createUuidV7 } from "./base/uuid-v7.ts";
-import { type Bundles, createBundles } from "./bundle/bundles.ts";
+import { type BundlesDeps, createBundles } from "./bundle/bundles.ts";
 import type { Config } from "./config/config.ts";
 import { openConfiguredDirectory } from "./configured-directory.ts";
 import type { Directory } from "./directory/directory.ts";
@@ -14,11 +14,12 @@ import { loadExamples } from "./directory/load-examples.ts";
 import { loadPolicy } from "./engine/load-policy.ts";
 import { createDecisionService } from "./grpc/decision-service.ts";
 import { createExtAuthz } from "./grpc/ext-authz/ext-authz-service.ts";
-import { createGrpcServer } from "./grpc/grpc-server.ts";
+import { createGrpcServer, type GrpcServer, type GrpcServerDeps } from "./grpc/grpc-server.ts";
 import { createPipeline } from "./pipeline/create-pipeline.ts";
 import { createHostData } from "./pipeline/host-data.ts";
 import { servePermissionSets } from "./serving-permission-sets.ts";
 import { createPrepareInWorker } from "./start-prepare-worker.ts";
+import { startShadow } from "./start-shadow.ts";
 import { createDiagnosticsServer } from "./telemetry/diagnostics-server.ts";
 import { createHealth, type HealthRegistry } from "./telemetry/health.ts";
 import type { ProcessLogger } from "./telemetry/logger.ts";
@@ -71,9 +72,11 @@ async function start(
   stops.push(() => directory.close());
   await loadExamples(directory, { options: config.directory, logger });
 
-  const bundles = createServingBundles(parts, directory);
+  const bundleParts = partsOfBundles(parts, directory);
+  const bundles = createBundles(bundleParts);
   stops.push(() => bundles.close());
   await bundles.start();
+  const shadow = startShadow({ ...bundleParts, config, policies: bundles.policies }, stops);
 
   const { permissionSets, inspection, close } = await servePermissionSets({
     ...{ directory, clock, logger, meter, options: config.cache },
@@ -89,6 +92,7 @@ async function start(
     meter,
     logger,
     options: config.pipeline,
+    shadow,
   });
   const handlers = createDecisionService({
     pipeline,
@@ -96,22 +100,34 @@ async function start(
   });
 
   const control = createControlServer({
-    options: config.admin,
-    clock,
-    logger,
-    handlers,
-    bundles,
+    ...{ clock, logger, handlers, bundles, shadow, options: config.admin },
     cache: inspection,
     status: health.report,
   });
   stops.push(() => control.close());
   await control.listen();
 
-  const extAuthz = createExtAuthz({ pipeline, options: config.extAuthz });
-  const grpc = await createGrpcServer({
-    ...{ clock, logger, meter, options: config.grpc },
+  const extAuthz = createExtAuthz({
+    ...{ pipeline, clock, logger, meter },
+    options: config.extAuthz,
+  });
+  const doors = {
     handlers: new Map([...handlers, ...extAuthz.handlers]),
     inBand: extAuthz.inBand,
+  };
+  const { addresses } = await startGrpc(parts, doors, stops);
+  return { addresses, diagnostics, close: () => stopAll(stops, logger) };
+}
+
+/** The last thing that starts: from here on there are callers. */
+async function startGrpc(
+  { config, health, clock, logger, meter }: Parts,
+  doors: Pick<GrpcServerDeps, "handlers" | "inBand">,
+  stops: (() => Promise<void> | void)[],
+): Promise<GrpcServer> {
+  const grpc = await createGrpcServer({
+    ...{ clock, logger, meter, options: config.grpc },
+    ...doors,
   });
   health.onStatus((status) => grpc.setServing(status === "ready"));
   stops.push(async () => {
@@ -119,8 +135,7 @@ async function start(
     await grpc.drain(config.grpc.drainTimeoutMs);
   });
   health.set("grpc", "ok");
-
-  return { addresses: grpc.addresses, diagnostics, close: () => stopAll(stops, logger) };
+  return grpc;
 }
 
 interface Parts extends ServerDeps {
@@ -139,11 +154,11 @@ async function startDiagnostics(
   return address;
 }
 
-function createServingBundles(parts: Parts, directory: Directory): Bundles {
+function partsOfBundles(parts: Parts, directory: Directory): BundlesDeps {
   const { config, clock, logger, meter, health } = parts;
   const { keptBytesMax, loadChunkBytes } = config.engine;
   const yieldToLoop = () => new Promise<void>((resolve) => setImmediate(resolve));
-  return createBundles({
+  return {
     options: config.bundle,
     clock,
     logger,
@@ -155,7 +170,7 @@ function createServingBundles(parts: Parts, directory: Directory): Bundles {
     catalogueFor: (application, manifestName) =>
       directory.catalogues.get(manifestName ?? application),
     hostData: createHostData(config.pipeline),
-  });
+  };
 }
 
 /** The last thing started is the first that stops. */

@@ -160,6 +160,16 @@ describe("createControlServer()", () => {
     expect(removed).toEqual(["billing", "nope"]);
   });
 
+  it("reports on candidates, or says that none are looked for", async () => {
+    const shadow = { report: () => [{ application: "billing" }] };
+    expect(await send(await start({ shadow }), "/shadow")).toEqual([
+      ...[200, '[{"application":"billing"}]'],
+    ]);
+    const [status, body] = await send(await start(), "/shadow");
+    expect(status).toBe(404);
+    expect(body).toContain("POSTERN_BUNDLE_CANDIDATES_FOLDER");
+  });
+
   it("shows the status", async () => {
     expect(await send(await start(), "/status")).toEqual([200, '{"status":"ready"}']);
   });

@@ -34,6 +34,8 @@ export interface ControlServerDeps {
     /** Forgets a subject's sets, or all without one; `false` if not everywhere. */
     purge(subjectId?: string): Promise<boolean>;
   };
+  /** How candidates fare; `undefined` = no folder of them is configured. */
+  readonly shadow?: { report(): readonly unknown[] } | undefined;
   /** What `GET /status` shows; any JSON. */
   readonly status: () => unknown;
 }
@@ -91,6 +93,7 @@ export function createControlServer(deps: ControlServerDeps): ControlServer {
   addApi(app, deps);
   addBundles(app, deps);
   addCache(app, deps);
+  app.get("/shadow", () => shadowReport(deps));
   app.get("/status", () => deps.status());
 
   let socket: UnixSocket | undefined;
@@ -157,6 +160,14 @@ function addBundles(app: FastifyInstance, { bundles }: ControlServerDeps): void 
     }
     return { removed: application };
   });
+}
+
+function shadowReport({ shadow }: ControlServerDeps): readonly unknown[] {
+  if (shadow !== undefined) return shadow.report();
+  throw new PdpError(
+    "not-found",
+    `no candidates are looked for; name their folder in ${optionName("bundle.candidates_folder")}`,
+  );
 }
 
 function addCache(app: FastifyInstance, { cache }: ControlServerDeps): void {

@@ -73,6 +73,15 @@ export const bundleOptionsSchema = Type.Object(
       minLength: 1,
       reason: "Beside the rest of what Postern itself writes.",
     }),
+    candidatesFolder: Type.Optional(
+      Type.String({
+        description:
+          "Folder whose `<application>.tar.gz` files are candidates: evaluated beside the bundle in " +
+          "force, compared with it (`postern shadow report`), and never heeded.",
+        minLength: 1,
+        reason: "Off unless asked for: a candidate takes as much memory as a bundle in force.",
+      }),
+    ),
     pollIntervalMs: Type.Integer({
       description: "Time between two looks at the folder, in milliseconds.",
       default: 1_000,

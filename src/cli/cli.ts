@@ -14,6 +14,7 @@ import { type CliIo, type CommandContext, commandContext, exitStatus } from "./c
 import { addConfigCommands } from "./config-commands.ts";
 import { addDecisionCommands } from "./decision-commands.ts";
 import { addDirectoryCommands } from "./directory-commands.ts";
+import { addShadowCommands } from "./shadow-commands.ts";
 import { writeText } from "./terminal.ts";
 
 /** Runs `postern` with the arguments after its name; gives the exit status, never throws. */
@@ -52,6 +53,7 @@ function createProgram(context: CommandContext): Command {
   addBundleCommands(program, context);
   addDirectoryCommands(program, context);
   addCacheCommands(program, context);
+  addShadowCommands(program, context);
   addConfigCommands(program, context);
   return program;
 }

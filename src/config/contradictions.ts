@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { parseDatabaseUrl } from "../base/database-url.ts";
 import { parseListenAddress } from "../base/listen-address.ts";
 import { parseRedisUrl } from "../base/redis-url.ts";
@@ -13,6 +14,7 @@ export interface Contradiction {
 export function findContradictions(config: Config): readonly Contradiction[] {
   return [
     ...inBundle(config),
+    ...inCandidates(config),
     ...inDirectory(config),
     ...inCache(config),
     ...inPipeline(config),
@@ -31,6 +33,18 @@ function* inBundle({ bundle }: Config): Iterable<Contradiction> {
         path: `bundle.${keys[limit]}`,
         message: `${bundle[limit]} is above bundle.inflated_bytes_max, ${bundle.inflatedBytesMax}`,
       };
+    }
+  }
+}
+
+/** A file would be both in force and a candidate, or be taken for a last good copy. */
+function* inCandidates({ bundle }: Config): Iterable<Contradiction> {
+  const { candidatesFolder, folder, lastGoodFolder } = bundle;
+  if (candidatesFolder === undefined) return;
+  const others = { "bundle.folder": folder, "bundle.last_good_folder": lastGoodFolder };
+  for (const [name, other] of Object.entries(others)) {
+    if (resolve(candidatesFolder) === resolve(other)) {
+      yield { path: "bundle.candidates_folder", message: `${candidatesFolder} is ${name} already` };
     }
   }
 }

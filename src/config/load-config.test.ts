@@ -118,6 +118,12 @@ const refused: readonly [what: string, yaml: string, ...problems: string[]][] = 
     "p.yaml:2: grpc.held_bytes_max: 2097152 is not above twice grpc.request_bytes_max, 1048576",
   ],
   [
+    "candidates that are in force, or copies",
+    "bundle: { candidates_folder: ./bundles/, last_good_folder: bundles }",
+    "p.yaml:1: bundle.candidates_folder: ./bundles/ is bundle.folder already",
+    "p.yaml:1: bundle.candidates_folder: ./bundles/ is bundle.last_good_folder already",
+  ],
+  [
     "one address for two listeners",
     'grpc: { listen: ["127.0.0.1:8282", "unix:state/control.sock"] }',
     "p.yaml:1: grpc.listen: 127.0.0.1:8282 is the diagnostics port already",

@@ -9,14 +9,21 @@ import { type PermissionSet, stalenessMs } from "../decision/permission-set.ts";
 import type { AccessRequest } from "../decision/request.ts";
 import { decideBatch } from "./batch.ts";
 import { createDecide } from "./decide.ts";
-import { createDecisionCounter } from "./decision-counter.ts";
+import { type CountDecision, createDecisionCounter } from "./decision-counter.ts";
 import { createEffectiveSet } from "./effective.ts";
 import { createFailureLog, type FailureLog } from "./failure-log.ts";
 import type { Instant } from "./local-time.ts";
 import type { PipelineOptions } from "./options.ts";
 import type { CallContext, MfaAnswer, Pipeline } from "./pipeline.ts";
 import { createPolicyQueries } from "./policy-query.ts";
-import { createQuestions, type Question, withoutEvidence } from "./question.ts";
+import {
+  createQuestions,
+  type Question,
+  type Questions,
+  unknownPermission,
+  withoutEvidence,
+} from "./question.ts";
+import type { Shadow } from "./shadow.ts";
 import { createTurns } from "./turns.ts";
 
 /** What the pipeline is made of. */
@@ -29,6 +36,8 @@ export interface PipelineDeps {
   readonly meter: Meter;
   readonly logger: Logger;
   readonly options: PipelineOptions;
+  /** Is told of what policies have decided; `undefined` = there are no candidates. */
+  readonly shadow?: Shadow | undefined;
 }
 
 /** The stages of one decision. Between `refuse` and `decide` the permission set is read. */
@@ -44,16 +53,21 @@ interface Stages {
 
 /** Makes the pipeline. Throws for options that can't hold, such as an unknown time zone. */
 export function createPipeline(deps: PipelineDeps): Pipeline {
-  const { clock, permissionSets } = deps;
+  const { clock, permissionSets, shadow } = deps;
   const questions = createQuestions(deps);
   const failures = createFailureLog(deps.logger, clock);
   const frameOf = createFrames(deps);
   const stages = createStages({ ask: questions.ask, frameOf, failures });
   const count = createDecisionCounter(deps.meter);
-  const turns = createTurns();
 
   function counted(decision: Decision): Decision {
     count(decision);
+    return decision;
+  }
+
+  function decided(question: Question, set: PermissionSet): Decision {
+    const decision = counted(stages.decide(question, set));
+    shadow?.checked(decision, question, set);
     return decision;
   }
 
@@ -62,26 +76,8 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     const refusal = stages.refuse(question);
     if (refusal !== undefined) return counted(refusal);
     const set = permissionSets.get(stages.setQuery(question, call));
-    if (!(set instanceof Promise)) return counted(stages.decide(question, set));
-    return set.then((arrived) => counted(stages.decide(question, arrived)));
-  }
-
-  async function checkBatch(requests: readonly AccessRequest[], call: CallContext) {
-    const now = questions.now();
-    const results = await decideBatch(
-      requests,
-      {
-        ask: (request) => {
-          const question = stages.ask(request, call, now);
-          return stages.refuse(question) ?? question;
-        },
-        setQuery: (question) => stages.setQuery(question, call),
-        decide: stages.decide,
-      },
-      { permissionSets, clock, turns, deadline: call.deadline },
-    );
-    for (const result of results) if (!(result instanceof PdpError)) count(result);
-    return results;
+    if (!(set instanceof Promise)) return decided(question, set);
+    return set.then((arrived) => decided(question, arrived));
   }
 
   function mfaRequired(request: AccessRequest, call: CallContext): MfaAnswer | Promise<MfaAnswer> {
@@ -100,14 +96,51 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     return set instanceof Promise ? set.then(answer) : answer(set);
   }
 
+  const checkBatch = createBatches({ ...deps, stages, questions, count });
   const permissionSet = createEffectiveSet({ questions, permissionSets, clock });
-  const evaluate = createPolicyQueries({ questions, frameOf, failures, counted });
+  const evaluate = createPolicyQueries({ questions, frameOf, failures, counted, shadow });
   function refuse(application: string, reason: DenyReason, error?: PdpError): Decision {
     const frame = frameOf({ application, revision: "" });
     if (error) failures.add(frame, { why: reason, message: error.message, cause: error.cause });
     return counted(deny(frame, reason));
   }
-  return { check, checkBatch, mfaRequired, permissionSet, evaluate, refuse };
+  const { trusts } = questions;
+  return { check, checkBatch, mfaRequired, permissionSet, evaluate, trusts, refuse };
+}
+
+interface BatchParts extends PipelineDeps {
+  readonly stages: Stages;
+  readonly questions: Questions;
+  readonly count: CountDecision;
+}
+
+function createBatches(parts: BatchParts): Pipeline["checkBatch"] {
+  const { clock, count, permissionSets, questions, shadow, stages } = parts;
+  const turns = createTurns();
+  return async (requests, call) => {
+    const now = questions.now();
+    // Candidates come after the whole batch, which they would hold up.
+    const told: (() => void)[] = [];
+    const results = await decideBatch(
+      requests,
+      {
+        ask: (request) => {
+          const question = stages.ask(request, call, now);
+          return stages.refuse(question) ?? question;
+        },
+        setQuery: (question) => stages.setQuery(question, call),
+        decide: (question, set) => {
+          const decision = stages.decide(question, set);
+          if (shadow !== undefined) told.push(() => shadow.checked(decision, question, set));
+          return decision;
+        },
+      },
+      { permissionSets, clock, turns, deadline: call.deadline },
+    );
+    for (const result of results) if (!(result instanceof PdpError)) count(result);
+    for (const tell of told) tell();
+    return results;
+  };
 }
 
 /** Makes the frame of a decision by a policy, about the subject of a set where there is one. */
@@ -138,11 +171,8 @@ function createStages({ ask, frameOf, failures }: StagesParts): Stages {
   return {
     ask,
     refuse(question) {
-      const { active, permission, request } = question;
-      const { catalogue } = active;
-      if (catalogue === undefined || catalogue.permissions.has(permission)) return undefined;
-      const { resource, action } = request;
-      return deny(frameOf(active), `unknown:${resource.type}:${action.name}`);
+      const reason = unknownPermission(question);
+      return reason && deny(frameOf(question.active), reason);
     },
     setQuery: ({ active, request }, call) => ({
       application: active.application,

@@ -17,10 +17,14 @@ export interface Failure {
 }
 
 /**
- * Logs at most one failure a second and how many went unlogged, because whoever can send one
+ * Logs with `text` at most one failure a second and how many went unlogged, because whoever can send one
  * request that fails can send a million.
  */
-export function createFailureLog(logger: Logger, clock: Clock): FailureLog {
+export function createFailureLog(
+  logger: Logger,
+  clock: Clock,
+  text = "Evaluation failed. The request was denied.",
+): FailureLog {
   let quietUntilMs = Number.NEGATIVE_INFINITY;
   let unlogged = 0;
   return {
@@ -32,7 +36,7 @@ export function createFailureLog(logger: Logger, clock: Clock): FailureLog {
       }
       logger.warn(
         { application, revision, decisionId, why, detail: message, error: cause, unlogged },
-        "Evaluation failed. The request was denied.",
+        text,
       );
       quietUntilMs = nowMs + INTERVAL_MS;
       unlogged = 0;

@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import { applicationPattern } from "../decision/names.ts";
+import { shadowOptionsSchema } from "./shadow-options.ts";
 
 const MFA_MAX_AGE_SECONDS = 900;
 const ZONE = "UTC";
@@ -150,6 +151,7 @@ export const pipelineOptionsSchema = Type.Object(
         reason: "Trust is given, never assumed.",
       },
     ),
+    shadow: shadowOptionsSchema,
   },
   { additionalProperties: false, description: "How requests are decided." },
 );

@@ -58,6 +58,8 @@ export interface PolicyQuery<Detail> {
   readonly input: (parts: DocumentParts) => InputDocument;
   /** What the document says; `undefined` = nothing that can be read. */
   readonly read: (document: JsonValue) => PolicyReading<Detail> | undefined;
+  /** What of the request operators may be shown; no secrets. */
+  readonly about?: () => Readonly<Record<string, string>>;
 }
 
 /** What a document says. */
@@ -93,6 +95,8 @@ export interface Pipeline {
    * the policy has no entrypoint for.
    */
   evaluate<Detail>(query: PolicyQuery<Detail>, call: CallContext): PolicyVerdict<Detail>;
+  /** Whether the caller may ask about any subject. */
+  trusts(call: CallContext): boolean;
   /**
    * Denies what a door can't put to a policy, but has to answer; counted as any decision, and logged
    * with the error that is the cause. `application` is one that the configuration names.

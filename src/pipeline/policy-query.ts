@@ -11,6 +11,7 @@ import type {
   PolicyVerdict,
 } from "./pipeline.ts";
 import type { Questions } from "./question.ts";
+import type { Shadow } from "./shadow.ts";
 
 /** What questions to policies alone need. */
 export interface PolicyQueriesDeps {
@@ -18,6 +19,7 @@ export interface PolicyQueriesDeps {
   readonly frameOf: (policy: ActivePolicy) => DecisionFrame;
   readonly failures: FailureLog;
   readonly counted: (decision: Decision) => Decision;
+  readonly shadow: Shadow | undefined;
 }
 
 /** Where a policy has a document: an entrypoint, and the members below it. */
@@ -26,38 +28,57 @@ interface DocumentPlace {
   readonly members: readonly string[];
 }
 
+/** By which policy a question is answered, and as of when. */
+export interface QueryInstant {
+  readonly active: ActivePolicy;
+  readonly nowNs: bigint;
+}
+
 /** Makes `Pipeline.evaluate`. */
 export function createPolicyQueries(deps: PolicyQueriesDeps): Pipeline["evaluate"] {
-  const { questions, frameOf, failures, counted } = deps;
+  const { questions, frameOf, failures, counted, shadow } = deps;
 
   return <Detail>(query: PolicyQuery<Detail>, call: CallContext): PolicyVerdict<Detail> => {
     // The policy may decide about anybody.
     questions.authenticate("", call);
     const active = questions.policyOf(query.application);
-    const { entrypoint, members } = placeOf(active, query.path);
-    const nowNs = questions.now().ns;
-    const input = query.input(active.reads.parts);
-    const result = active.policy.evaluate({ entrypoint, input, kept: undefined, nowNs });
-    const frame = frameOf(active);
-    if (result.kind === "failed") {
-      failures.add(frame, result);
-      const decision = counted(deny(frame, `indeterminate:${result.why}`));
-      return { decision, detail: undefined };
-    }
-    const document = result.kind === "value" ? memberAt(result.value, members) : undefined;
-    if (document === undefined) {
-      return { decision: counted(deny(frame, "deny:undefined")), detail: undefined };
-    }
-    const reading = query.read(document);
-    if (reading === undefined) {
-      const message = `${query.path} has none of the documented shapes`;
-      failures.add(frame, { why: "result", message });
-      return { decision: counted(deny(frame, "indeterminate:result")), detail: undefined };
-    }
-    const { error, detail } = reading;
-    if (error !== undefined) failures.add(frame, { why: "error", message: error });
-    return { decision: counted(decisionOf(reading, frame)), detail };
+    const instant = { active, nowNs: questions.now().ns };
+    const verdict = evaluateQuery(query, { ...instant, frame: frameOf(active), failures });
+    counted(verdict.decision);
+    shadow?.evaluated(verdict, query, instant);
+    return verdict;
   };
+}
+
+/** What one evaluation needs besides the question. */
+export interface QueryEvaluation extends QueryInstant {
+  readonly frame: DecisionFrame;
+  readonly failures: FailureLog;
+}
+
+/** Asks the policy. Throws `PdpError` `not-found` for a path that it has no entrypoint for. */
+export function evaluateQuery<Detail>(
+  query: PolicyQuery<Detail>,
+  { active, nowNs, frame, failures }: QueryEvaluation,
+): PolicyVerdict<Detail> {
+  const { entrypoint, members } = placeOf(active, query.path);
+  const input = query.input(active.reads.parts);
+  const result = active.policy.evaluate({ entrypoint, input, kept: undefined, nowNs });
+  if (result.kind === "failed") {
+    failures.add(frame, result);
+    return { decision: deny(frame, `indeterminate:${result.why}`), detail: undefined };
+  }
+  const document = result.kind === "value" ? memberAt(result.value, members) : undefined;
+  if (document === undefined) return { decision: deny(frame, "deny:undefined"), detail: undefined };
+  const reading = query.read(document);
+  if (reading === undefined) {
+    const message = `${query.path} has none of the documented shapes`;
+    failures.add(frame, { why: "result", message });
+    return { decision: deny(frame, "indeterminate:result"), detail: undefined };
+  }
+  const { error, detail } = reading;
+  if (error !== undefined) failures.add(frame, { why: "error", message: error });
+  return { decision: decisionOf(reading, frame), detail };
 }
 
 function decisionOf({ allows, error }: PolicyReading<unknown>, frame: DecisionFrame): Decision {

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { type Address, parseAddress } from "../base/ip-network.ts";
 import type { ActivePolicies, ActivePolicy } from "../bundle/active-policy.ts";
+import type { DenyReason } from "../decision/decision.ts";
 import { PdpError } from "../decision/error.ts";
 import { emptyObject, type JsonObject } from "../decision/json.ts";
 import type { AccessRequest } from "../decision/request.ts";
@@ -49,6 +50,8 @@ export interface Questions {
   settingsOf(application: string): ApplicationSettings;
   /** Throws `permission-denied` if the caller may not ask about the subject. */
   authenticate(subjectId: string, call: CallContext): TrustOptions;
+  /** Whether the caller may ask about any subject. */
+  trusts(call: CallContext): boolean;
   /** The policy in force. Throws `not-found` for an application that has none. */
   policyOf(application: string): ActivePolicy;
   /**
@@ -105,8 +108,17 @@ export function createQuestions(deps: QuestionDeps): Questions {
     policyOf,
     settingsOf,
     authenticate,
+    trusts: ({ peer }) => trustOf(peer).identity,
     ask,
   };
+}
+
+/** The reason if the catalogue does not have the permission; without one, any may exist. */
+export function unknownPermission(question: Question): DenyReason | undefined {
+  const { active, permission, request } = question;
+  const { catalogue } = active;
+  if (catalogue === undefined || catalogue.permissions.has(permission)) return undefined;
+  return `unknown:${request.resource.type}:${request.action.name}`;
 }
 
 /** The question as if the caller had stated no MFA evidence. */

@@ -25,11 +25,24 @@ export function socketPath(): string {
 }
 
 /** Serves these handlers, by method name, until the test ends; gives the path of the socket. */
-export async function serveControl(
+export function serveControl(
   handlers: Record<string, UnaryHandler>,
   bundles: ControlServerDeps["bundles"] = { list: () => [], remove: async () => false },
   cache: ControlServerDeps["cache"] = { show: async () => ({}), purge: async () => true },
 ): Promise<string> {
+  return serve({ handlers, bundles, cache });
+}
+
+/** Serves this report on candidates. */
+export function serveShadow(views: readonly unknown[]): Promise<string> {
+  return serve({ shadow: { report: () => views } });
+}
+
+interface Served extends Partial<Omit<ControlServerDeps, "handlers">> {
+  readonly handlers?: Record<string, UnaryHandler>;
+}
+
+async function serve({ handlers = {}, ...given }: Served): Promise<string> {
   const path = socketPath();
   const server = createControlServer({
     options: { controlSocket: path, requestBytesMax: 1_048_576, requestTimeoutMs: 10_000 },
@@ -41,9 +54,10 @@ export async function serveControl(
         handler,
       ]),
     ),
-    bundles,
-    cache,
+    bundles: { list: () => [], remove: async () => false },
+    cache: { show: async () => ({}), purge: async () => true },
     status: () => ({}),
+    ...given,
   });
   await server.listen();
   closing.push(server.close);

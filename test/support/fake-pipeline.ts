@@ -28,11 +28,13 @@ export function fakePipeline(overrides: Partial<Pipeline> = {}): Pipeline {
       effective: [],
       stalenessMs: 0,
     }),
-    evaluate: ({ application, read }) => {
+    evaluate: ({ application, input, read }) => {
+      input("all");
       const frame = { ...fakeFrame, application };
       const reading = read(true);
       return { decision: deny(frame, "deny:policy"), detail: reading?.detail };
     },
+    trusts: () => true,
     refuse: (application, reason) => deny({ ...fakeFrame, application }, reason),
     ...overrides,
   };

@@ -42,6 +42,7 @@ export function pipelineOptions(given: Partial<PipelineOptions> = {}): PipelineO
   return {
     defaultApplication: "platform",
     applications: {},
+    shadow: { sampleRatio: 1, timeRatio: 0.5, queueMax: 100 },
     trust: { unix: untrusted, loopback: trusted, network: untrusted, certificates: {} },
     ...given,
   };

@@ -1,13 +1,17 @@
 /**
  * Answers to Envoy: `envoy.service.auth.v3.CheckResponse`. The one place where an allow gets onto this
- * wire, and only from a decision that says so: Envoy takes an answer without a status for an allow.
+ * wire, and only from a decision that says so, or from a dry run: Envoy takes an answer without a
+ * status for an allow.
  */
 import { type Decision, isAllow } from "../../decision/decision.ts";
 import type { JsonObject } from "../../decision/json.ts";
 import { GrpcCode } from "../status.ts";
 import { writeStruct } from "../struct-writer.ts";
 import { WireWriter } from "../wire-writer.ts";
+import type { DryRunPass } from "./dry-run.ts";
 import type { HeaderAction, HeaderChange, HttpAnswer, QueryParameter } from "./http-answer.ts";
+import { toldHeaders } from "./rbac-answer.ts";
+import { plainAnswer } from "./rego-result.ts";
 
 // One writer serves all answers: each is written whole before the next begins.
 const writer = new WireWriter();
@@ -42,6 +46,21 @@ export function encodeAuthorization(
     writer.close(start);
   }
   writeStruct(writer, DYNAMIC_METADATA, metadataOf(decision, answer));
+  return writer.finish();
+}
+
+/**
+ * Encodes that a request passes although it is denied. The upstream is told nothing of a decision,
+ * and gets nothing either that a client says in Postern's name.
+ */
+export function encodeDryRunPass({ denied }: DryRunPass): Uint8Array {
+  writer.start();
+  writeStatus(GrpcCode.OK);
+  const start = writer.open(OK_RESPONSE);
+  writeAllowed({ ...plainAnswer, removedHeaders: toldHeaders });
+  writer.close(start);
+  const metadata = { ...metadataOf(denied, undefined), dry_run: true };
+  writeStruct(writer, DYNAMIC_METADATA, metadata);
   return writer.finish();
 }
 

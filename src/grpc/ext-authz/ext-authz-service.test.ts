@@ -2,7 +2,10 @@ import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/p
 import { Create } from "typebox/value";
 import { describe, expect, it } from "vitest";
 import { fakePipeline } from "../../../test/support/fake-pipeline.ts";
+import { manualClock } from "../../../test/support/manual-clock.ts";
 import { callFrom } from "../../../test/support/pipeline.ts";
+import { silentLogger } from "../../base/logger.ts";
+import { silentMeter } from "../../base/meter.ts";
 import { allow, deny } from "../../decision/decision.ts";
 import { type ErrorKind, PdpError } from "../../decision/error.ts";
 import type { JsonValue } from "../../decision/json.ts";
@@ -43,6 +46,8 @@ function saying(document: JsonValue) {
   return { evaluate, queries };
 }
 
+const quiet = { clock: manualClock(), logger: silentLogger, meter: silentMeter };
+
 const rbac = {
   ...{ application: "platform", subject: [{ from: "header/x-user", type: "user" as const }] },
   routes: [
@@ -62,7 +67,7 @@ interface Given {
 async function check(http: Http | undefined, given: Given = {}) {
   const options = { ...(Create(extAuthzOptionsSchema) as ExtAuthzOptions), rbac, ...given.options };
   const pipeline = fakePipeline(given.pipeline);
-  const [handler] = createExtAuthz({ pipeline, options }).handlers.values();
+  const [handler] = createExtAuthz({ pipeline, options, ...quiet }).handlers.values();
   const attributes = { contextExtensions: given.extensions ?? {}, request: http ? { http } : {} };
   const request = create(CheckRequestSchema, { attributes });
   const bytes = await handler!(toBinary(CheckRequestSchema, request), callFrom());

@@ -2,37 +2,23 @@
  * The door for Envoy: `envoy.service.auth.v3.Authorization`. Whatever a request or a policy causes is
  * answered in band, as a denial: a failed call would be let through where `failure_mode_allow` is on.
  */
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/logger.ts";
+import type { Meter } from "../../base/meter.ts";
 import { quoted } from "../../base/quoted.ts";
-import type {
-  AnswerInBand,
-  UnaryCall,
-  UnaryHandler,
-  UnaryHandlers,
-} from "../../base/unary-handler.ts";
-import type { Decision, DenyReason } from "../../decision/decision.ts";
-import { type DocumentParts, partsAt, partsOf } from "../../decision/document-parts.ts";
+import type { AnswerInBand, UnaryHandler, UnaryHandlers } from "../../base/unary-handler.ts";
+import type { DenyReason } from "../../decision/decision.ts";
 import { type ErrorKind, type PdpError, toPdpError } from "../../decision/error.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
-import { type BodyReading, createBodyReader } from "./body-reader.ts";
-import { readContextExtensions, readHttpCheck, type TextMap } from "./check-request.ts";
-import { encodeAuthorization, encodeNoAnswer } from "./check-response.ts";
-import type { HttpAnswer } from "./http-answer.ts";
+import type { Asked, Outcome } from "./asked.ts";
+import { readContextExtensions, type TextMap } from "./check-request.ts";
+import { encodeAuthorization, encodeDryRunPass, encodeNoAnswer } from "./check-response.ts";
+import { checkDryRun, createDryRuns, DRY_RUN_EXTENSION } from "./dry-run.ts";
 import { invalidField } from "./malformed.ts";
 import type { ExtAuthzOptions } from "./options.ts";
-import { ParsedPath } from "./parsed-path.ts";
-import {
-  allowedAnswer,
-  anonymousAnswer,
-  DECISION_HEADER,
-  forbiddenAnswer,
-  setHeader,
-  toldHeaders,
-  unmappedAnswer,
-} from "./rbac-answer.ts";
-import { regoInput } from "./rego-input.ts";
-import { plainAnswer, readRegoResult } from "./rego-result.ts";
+import { plainAnswer } from "./rego-result.ts";
 import { createRouteQuestions } from "./route-questions.ts";
-import { otherSpellings } from "./url-encoding.ts";
+import { createWays } from "./ways.ts";
 
 /** The service's full name, under which health reports on it. */
 export const AUTHORIZATION_SERVICE = "envoy.service.auth.v3.Authorization";
@@ -41,24 +27,10 @@ export const AUTHORIZATION_SERVICE = "envoy.service.auth.v3.Authorization";
 export interface ExtAuthzDeps {
   readonly pipeline: Pipeline;
   readonly options: ExtAuthzOptions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly meter: Meter;
 }
-
-/** A decision, and what is to happen beside it; `undefined` = what Envoy does by default. */
-interface Outcome {
-  readonly decision: Decision;
-  readonly answer: HttpAnswer | undefined;
-}
-
-/** A call of Envoy's. */
-interface Asked {
-  /** The request, of which each way to decide reads what it looks at. */
-  readonly bytes: Uint8Array;
-  /** As the route has them. */
-  readonly extensions: TextMap;
-  readonly call: UnaryCall;
-}
-
-type Decide = (asked: Asked) => Outcome | Promise<Outcome>;
 
 /** How an error is answered. */
 interface Refusal {
@@ -92,14 +64,19 @@ export interface ExtAuthz {
 }
 
 /** The door. Throws an `Error` that names what of the options is wrong. */
-export function createExtAuthz({ pipeline, options }: ExtAuthzDeps): ExtAuthz {
-  const ways = createWays(pipeline, options);
+export function createExtAuthz(deps: ExtAuthzDeps): ExtAuthz {
+  const { pipeline, options } = deps;
+  const routes = createRouteQuestions(options.rbac);
+  const ways = createWays({ pipeline, options, askRoute: routes.ask });
+  const dryRuns = createDryRuns({ ...deps, routes });
 
-  function refused(thrown: unknown, way: string = options.decide): Uint8Array {
+  function refused(thrown: unknown, way: string = options.decide, asked?: Asked): Uint8Array {
     const error = toPdpError(thrown);
     const { reason, status, isTold, isFailure } = REFUSALS[error.kind];
     const { application } = way === "rego" ? options : options.rbac;
     const decision = pipeline.refuse(application, reason, error);
+    const pass = asked && dryRuns.passOf(asked, decision);
+    if (pass !== undefined) return encodeDryRunPass(pass);
     if (isFailure) return encodeNoAnswer(status);
     const body = isTold ? error.message : "";
     return encodeAuthorization(decision, { ...plainAnswer, status, body });
@@ -107,15 +84,20 @@ export function createExtAuthz({ pipeline, options }: ExtAuthzDeps): ExtAuthz {
 
   const check: UnaryHandler = (bytes, call) => {
     let way: string | undefined;
-    const answered = ({ decision, answer }: Outcome) => encodeAuthorization(decision, answer);
-    const failed = (error: unknown) => refused(error, way);
+    let asked: Asked | undefined;
+    const answered = ({ decision, answer }: Outcome): Uint8Array => {
+      const pass = decision.allowed || !asked ? undefined : dryRuns.passOf(asked, decision);
+      return pass === undefined ? encodeAuthorization(decision, answer) : encodeDryRunPass(pass);
+    };
+    const failed = (error: unknown) => refused(error, way, asked);
     try {
       const extensions = readContextExtensions(bytes);
       checkExtensions(extensions);
+      asked = { bytes, extensions, call };
       way = extensions["postern.decide"] ?? options.decide;
       const decide = ways.get(way);
       if (decide === undefined) throw unknownWay(way);
-      const outcome = decide({ bytes, extensions, call });
+      const outcome = decide(asked);
       return outcome instanceof Promise ? outcome.then(answered).catch(failed) : answered(outcome);
     } catch (error) {
       return failed(error);
@@ -131,7 +113,7 @@ export function createExtAuthz({ pipeline, options }: ExtAuthzDeps): ExtAuthz {
 
 /** What a route may say to Postern. */
 const EXTENSIONS: ReadonlySet<string> = new Set([
-  ...["postern.decide", "postern.application", "postern.path"],
+  ...["postern.decide", "postern.application", "postern.path", DRY_RUN_EXTENSION],
 ]);
 
 /** Of a misspelt one nobody would notice that it says nothing. */
@@ -141,122 +123,7 @@ function checkExtensions(extensions: TextMap): void {
     const field = `attributes.context_extensions.${name.slice(0, SHOWN_MAX)}`;
     throw invalidField(field, `is unknown; expected ${[...EXTENSIONS].join(", ")}`);
   }
-}
-
-/** What of `attributes` a table of routes can ask about. */
-const ROUTE_PARTS = partsAt([
-  ...["request.http", "source.address", "source.principal"],
-  "metadataContext.filterMetadata",
-]);
-const NO_PARTS = partsAt([]);
-
-/** The ways to decide, by name. */
-function createWays(pipeline: Pipeline, options: ExtAuthzOptions): ReadonlyMap<string, Decide> {
-  const askRoute = createRouteQuestions(options.rbac);
-  const readBody = createBodyReader(options);
-
-  function rego({ bytes, extensions, call }: Asked): Outcome {
-    let path: ParsedPath | undefined;
-    const query = {
-      application: extensions["postern.application"] ?? options.application,
-      path: documentPath(extensions["postern.path"] ?? options.path),
-      input: (parts: DocumentParts) => {
-        const request = readHttpCheck(bytes, partsOf(parts, "attributes") ?? NO_PARTS);
-        path = new ParsedPath(request.path);
-        const body = options.body === "unparsed" ? undefined : readBody(request, path);
-        return regoInput({ request, path, body }, parts);
-      },
-      read: readRegoResult,
-    };
-    const { decision, detail } = pipeline.evaluate(query, call);
-    return { decision, answer: detail && withoutOthers(detail, path) };
-  }
-
-  function rbac({ bytes, call }: Asked): Outcome | Promise<Outcome> {
-    const request = readHttpCheck(bytes, ROUTE_PARTS);
-    const path = new ParsedPath(request.path);
-    let read: BodyReading | undefined;
-    const body = (): BodyReading => (read ??= readBody(request, path));
-    const asked = askRoute(request, path, body);
-    const { application } = options.rbac;
-    if (asked.kind === "unmapped") {
-      const decision = pipeline.refuse(application, "unmapped_route");
-      return { decision, answer: unmappedAnswer() };
-    }
-    if (asked.kind === "anonymous") {
-      const decision = pipeline.refuse(application, "unknown_subject");
-      return { decision, answer: anonymousAnswer() };
-    }
-    const outcomeOf = (decision: Decision): Outcome => ({
-      decision,
-      answer: decision.allowed
-        ? allowedAnswer(decision, asked.request.subject.id)
-        : forbiddenAnswer(decision, asked.permission),
-    });
-    const decision = pipeline.check(asked.request, call);
-    return decision instanceof Promise ? decision.then(outcomeOf) : outcomeOf(decision);
-  }
-
-  /** The policy may only take away what the permissions allow. */
-  function both(asked: Asked): Outcome | Promise<Outcome> {
-    const restricted = (permitted: Outcome): Outcome => {
-      if (!permitted.decision.allowed) return permitted;
-      const outcome = rego(asked);
-      if (!outcome.decision.allowed) return outcome;
-      return { ...outcome, answer: joined(permitted.answer, outcome) };
-    };
-    const permitted = rbac(asked);
-    return permitted instanceof Promise ? permitted.then(restricted) : restricted(permitted);
-  }
-
-  return new Map<string, Decide>([
-    ["rego", rego],
-    ["rbac", rbac],
-    ["both", both],
-  ]);
-}
-
-/** Like OPA's plugin, doesn't mind slashes at the ends, or several. */
-function documentPath(path: string): string {
-  return /^\/|\/\/|\/$/.test(path) ? path.split("/").filter(Boolean).join("/") : path;
-}
-
-/**
- * Takes from the request what only Postern may tell, unless the policy tells it in its place, and
- * parameters that are those of the policy in another spelling.
- */
-function withoutOthers(answer: HttpAnswer, path: ParsedPath | undefined): HttpAnswer {
-  if (answer === plainAnswer) return plainWithoutTold;
-  const headers = answer.headers.map((header) =>
-    toldHeaders.includes(header.name) ? setHeader(header.name, header.value) : header,
-  );
-  const set = new Set(headers.map(({ name }) => name));
-  const told = toldHeaders.filter((name) => !set.has(name));
-  const removedHeaders = [...new Set([...answer.removedHeaders, ...told])];
-  const parameters = new Set([...answer.query.map(({ name }) => name), ...answer.removedQuery]);
-  if (parameters.size === 0) return { ...answer, headers, removedHeaders };
-  const others = otherSpellings(path?.rawQuery ?? "", parameters);
-  const removedQuery = [...answer.removedQuery, ...others];
-  return { ...answer, headers, removedHeaders, removedQuery };
-}
-
-const plainWithoutTold: HttpAnswer = { ...plainAnswer, removedHeaders: toldHeaders };
-
-/** What the policy says of the request, with the headers that are Postern's own to set. */
-function joined(own: HttpAnswer = plainAnswer, { decision, answer }: Outcome): HttpAnswer {
-  const { headers, removedHeaders, ...rest } = answer ?? plainAnswer;
-  return {
-    ...rest,
-    headers: [
-      ...own.headers.filter(({ name }) => name !== DECISION_HEADER),
-      setHeader(DECISION_HEADER, decision.decisionId),
-      ...headers.filter(({ name }) => !toldHeaders.includes(name)),
-    ],
-    removedHeaders: [
-      ...own.removedHeaders,
-      ...removedHeaders.filter((name) => !toldHeaders.includes(name)),
-    ],
-  };
+  checkDryRun(extensions);
 }
 
 function unknownWay(way: string): PdpError {

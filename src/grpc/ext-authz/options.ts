@@ -43,6 +43,12 @@ const routeSchema = Type.Object(
         reason: "None: the question is about the resource's type.",
       },
     ),
+    dryRun: Type.Optional(
+      Type.Boolean({
+        description: "Whether the route is in dry run; `ext_authz.dry_run` unless it says so.",
+        reason: "Routes are tried out one by one, and put in force one by one.",
+      }),
+    ),
   },
   { additionalProperties: false, description: "A route, and what it takes to pass." },
 );
@@ -108,6 +114,13 @@ export const extAuthzOptionsSchema = Type.Object(
       minLength: 1,
       maxLength: 512,
       reason: "The default of OPA's Envoy plugin.",
+    }),
+    dryRun: Type.Boolean({
+      description:
+        "Whether what is denied passes all the same, counted and logged, unless the table's route " +
+        "says otherwise in `dry_run`, or the route's `context_extensions` in `postern.dry_run`.",
+      default: false,
+      reason: "A decision that nobody heeds protects nothing.",
     }),
     body: Type.Union([Type.Literal("strict"), Type.Literal("lenient"), Type.Literal("unparsed")], {
       description:

@@ -22,7 +22,7 @@ function ask({ options = {}, body = whole, ...given }: Given) {
   const { method = "GET", path = "/agents/a1", headers = { "x-user": "u1" }, source } = given;
   const { rbac } = Create(extAuthzOptionsSchema) as { rbac: RbacOptions };
   const subject = [{ from: "header/x-user", type: "user" as const }];
-  const askRoute = createRouteQuestions({ ...rbac, subject, routes: [route], ...options });
+  const questions = createRouteQuestions({ ...rbac, subject, routes: [route], ...options });
   const http = { method, path, headers };
   const request: HttpCheck = {
     attributes: { request: { http }, ...(source && { source: { ...source } }) },
@@ -35,7 +35,7 @@ function ask({ options = {}, body = whole, ...given }: Given) {
       sourcePrincipal: "spiffe://web",
     },
   };
-  return askRoute(request, new ParsedPath(path), () => body);
+  return questions.ask(request, new ParsedPath(path), () => body);
 }
 
 describe("createRouteQuestions()", () => {

@@ -11,6 +11,7 @@ import type { ParsedPath } from "./parsed-path.ts";
 import {
   createRouteTable,
   parseRoute,
+  type RouteMatch,
   type RouteTable,
   type RouteTemplate,
   SameRoute,
@@ -36,12 +37,20 @@ export type AskRoute = (
   readBody: () => BodyReading,
 ) => RouteQuestion;
 
+/** What a table of routes makes of requests. */
+export interface RouteQuestions {
+  readonly ask: AskRoute;
+  /** What the request's route says of a dry run; `undefined` = nothing, or there is no route. */
+  dryRunOf(request: HttpCheck, path: ParsedPath): boolean | undefined;
+}
+
 /** A route, ready for use. */
 interface Route {
   readonly permission: string;
   readonly resourceType: string;
   readonly action: string;
   readonly properties: readonly (readonly [name: string, source: ValueSource])[];
+  readonly dryRun: boolean | undefined;
 }
 
 interface SubjectSource {
@@ -50,7 +59,7 @@ interface SubjectSource {
 }
 
 /** Makes the questions of a table. Throws an `Error` that names what of the options is wrong. */
-export function createRouteQuestions(options: RbacOptions): AskRoute {
+export function createRouteQuestions(options: RbacOptions): RouteQuestions {
   const subjects = options.subject.map(({ from, type }, index): SubjectSource => {
     return { type, from: at(`subject[${index}].from`, () => parseValueSource(from)) };
   });
@@ -61,10 +70,14 @@ export function createRouteQuestions(options: RbacOptions): AskRoute {
       : at("mfa_verified_at", () => parseValueSource(mfaVerifiedAt));
   const table = tableOf(options.routes);
 
-  return (request, path, readBody) => {
+  function find(request: HttpCheck, path: ParsedPath): RouteMatch<Route> | undefined {
     // Nobody knows which route the upstream takes.
-    if (path.isAmbiguous) return { kind: "unmapped" };
-    const match = table.find(methodOf(request), path.parsedPathSegments);
+    if (path.isAmbiguous) return undefined;
+    return table.find(methodOf(request), path.parsedPathSegments);
+  }
+
+  const ask: AskRoute = (request, path, readBody) => {
+    const match = find(request, path);
     if (match === undefined) return { kind: "unmapped" };
     const { route, parameters } = match;
     const { permission, resourceType, action, properties } = route;
@@ -88,6 +101,8 @@ export function createRouteQuestions(options: RbacOptions): AskRoute {
       },
     };
   };
+
+  return { ask, dryRunOf: (request, path) => find(request, path)?.route.dryRun };
 }
 
 function tableOf(routes: RbacOptions["routes"]): RouteTable<Route> {
@@ -105,7 +120,7 @@ function tableOf(routes: RbacOptions["routes"]): RouteTable<Route> {
 }
 
 function routeOf(
-  { permission, resource }: RbacOptions["routes"][number],
+  { permission, resource, dryRun }: RbacOptions["routes"][number],
   { place, template }: { readonly place: string; readonly template: RouteTemplate },
 ): Route {
   const [resourceType = "", action = "", ...more] = permission.split(":");
@@ -126,7 +141,7 @@ function routeOf(
       return [name, parseValueSource(text)] as const;
     }),
   );
-  return { permission, resourceType, action, properties };
+  return { permission, resourceType, action, properties, dryRun };
 }
 
 function at<Value>(place: string, make: () => Value): Value {

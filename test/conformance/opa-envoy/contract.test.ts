@@ -3,6 +3,9 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { Create } from "typebox/value";
 import { beforeAll, describe, expect, it } from "vitest";
+import { systemClock } from "../../../src/base/clock.ts";
+import { silentLogger } from "../../../src/base/logger.ts";
+import { silentMeter } from "../../../src/base/meter.ts";
 import type { UnaryHandler } from "../../../src/base/unary-handler.ts";
 import type { JsonObject, JsonValue } from "../../../src/decision/json.ts";
 import { createBodyReader } from "../../../src/grpc/ext-authz/body-reader.ts";
@@ -183,7 +186,10 @@ describe("the contract of OPA's Envoy plugin", () => {
     const pipeline = stagePipeline({ active: { policy } });
     const options = Create(extAuthzOptionsSchema) as ExtAuthzOptions;
     const own = { ...options, application: "platform" };
-    check = createExtAuthz({ pipeline, options: own }).handlers.values().next().value!;
+    const quiet = { clock: systemClock, logger: silentLogger, meter: silentMeter };
+    check = createExtAuthz({ pipeline, options: own, ...quiet })
+      .handlers.values()
+      .next().value!;
   });
 
   it("has at least 120 cases", () => {

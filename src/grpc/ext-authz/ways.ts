@@ -1,0 +1,150 @@
+/**
+ * The ways to decide about a request of Envoy's: `rego`, by a policy; `rbac`, by the permissions that a
+ * table of routes asks for; `both`. Not for errors, which the door answers.
+ */
+import type { Decision } from "../../decision/decision.ts";
+import { type DocumentParts, partsAt, partsOf } from "../../decision/document-parts.ts";
+import type { Pipeline } from "../../pipeline/pipeline.ts";
+import type { Asked, Decide, Outcome } from "./asked.ts";
+import { type BodyReading, createBodyReader } from "./body-reader.ts";
+import { readHttpCheck } from "./check-request.ts";
+import type { HttpAnswer } from "./http-answer.ts";
+import type { ExtAuthzOptions } from "./options.ts";
+import { ParsedPath } from "./parsed-path.ts";
+import {
+  allowedAnswer,
+  anonymousAnswer,
+  DECISION_HEADER,
+  forbiddenAnswer,
+  setHeader,
+  toldHeaders,
+  unmappedAnswer,
+} from "./rbac-answer.ts";
+import { regoInput } from "./rego-input.ts";
+import { plainAnswer, readRegoResult } from "./rego-result.ts";
+import { requestLineOf } from "./request-line.ts";
+import type { AskRoute } from "./route-questions.ts";
+import { otherSpellings } from "./url-encoding.ts";
+
+/** What of `attributes` a table of routes can ask about. */
+const ROUTE_PARTS = partsAt([
+  ...["request.http", "source.address", "source.principal"],
+  "metadataContext.filterMetadata",
+]);
+const NO_PARTS = partsAt([]);
+
+/** What the ways to decide need. */
+export interface WaysDeps {
+  readonly pipeline: Pipeline;
+  readonly options: ExtAuthzOptions;
+  readonly askRoute: AskRoute;
+}
+
+/** The ways to decide, by name. Throws an `Error` that names what of the options is wrong. */
+export function createWays({ pipeline, options, askRoute }: WaysDeps): ReadonlyMap<string, Decide> {
+  const readBody = createBodyReader(options);
+
+  function rego({ bytes, extensions, call }: Asked): Outcome {
+    let path: ParsedPath | undefined;
+    const query = {
+      application: extensions["postern.application"] ?? options.application,
+      path: documentPath(extensions["postern.path"] ?? options.path),
+      input: (parts: DocumentParts) => {
+        const request = readHttpCheck(bytes, partsOf(parts, "attributes") ?? NO_PARTS);
+        path = new ParsedPath(request.path);
+        const body = options.body === "unparsed" ? undefined : readBody(request, path);
+        return regoInput({ request, path, body }, parts);
+      },
+      read: readRegoResult,
+      about: () => requestLineOf(bytes),
+    };
+    const { decision, detail } = pipeline.evaluate(query, call);
+    return { decision, answer: detail && withoutOthers(detail, path) };
+  }
+
+  function rbac({ bytes, call }: Asked): Outcome | Promise<Outcome> {
+    const request = readHttpCheck(bytes, ROUTE_PARTS);
+    const path = new ParsedPath(request.path);
+    let read: BodyReading | undefined;
+    const body = (): BodyReading => (read ??= readBody(request, path));
+    const asked = askRoute(request, path, body);
+    const { application } = options.rbac;
+    if (asked.kind === "unmapped") {
+      const decision = pipeline.refuse(application, "unmapped_route");
+      return { decision, answer: unmappedAnswer() };
+    }
+    if (asked.kind === "anonymous") {
+      const decision = pipeline.refuse(application, "unknown_subject");
+      return { decision, answer: anonymousAnswer() };
+    }
+    const outcomeOf = (decision: Decision): Outcome => ({
+      decision,
+      answer: decision.allowed
+        ? allowedAnswer(decision, asked.request.subject.id)
+        : forbiddenAnswer(decision, asked.permission),
+    });
+    const decision = pipeline.check(asked.request, call);
+    return decision instanceof Promise ? decision.then(outcomeOf) : outcomeOf(decision);
+  }
+
+  /** The policy may only take away what the permissions allow. */
+  function both(asked: Asked): Outcome | Promise<Outcome> {
+    const restricted = (permitted: Outcome): Outcome => {
+      if (!permitted.decision.allowed) return permitted;
+      const outcome = rego(asked);
+      if (!outcome.decision.allowed) return outcome;
+      return { ...outcome, answer: joined(permitted.answer, outcome) };
+    };
+    const permitted = rbac(asked);
+    return permitted instanceof Promise ? permitted.then(restricted) : restricted(permitted);
+  }
+
+  return new Map<string, Decide>([
+    ["rego", rego],
+    ["rbac", rbac],
+    ["both", both],
+  ]);
+}
+
+/** Like OPA's plugin, doesn't mind slashes at the ends, or several. */
+function documentPath(path: string): string {
+  return /^\/|\/\/|\/$/.test(path) ? path.split("/").filter(Boolean).join("/") : path;
+}
+
+/**
+ * Takes from the request what only Postern may tell, unless the policy tells it in its place, and
+ * parameters that are those of the policy in another spelling.
+ */
+function withoutOthers(answer: HttpAnswer, path: ParsedPath | undefined): HttpAnswer {
+  if (answer === plainAnswer) return plainWithoutTold;
+  const headers = answer.headers.map((header) =>
+    toldHeaders.includes(header.name) ? setHeader(header.name, header.value) : header,
+  );
+  const set = new Set(headers.map(({ name }) => name));
+  const told = toldHeaders.filter((name) => !set.has(name));
+  const removedHeaders = [...new Set([...answer.removedHeaders, ...told])];
+  const parameters = new Set([...answer.query.map(({ name }) => name), ...answer.removedQuery]);
+  if (parameters.size === 0) return { ...answer, headers, removedHeaders };
+  const others = otherSpellings(path?.rawQuery ?? "", parameters);
+  const removedQuery = [...answer.removedQuery, ...others];
+  return { ...answer, headers, removedHeaders, removedQuery };
+}
+
+const plainWithoutTold: HttpAnswer = { ...plainAnswer, removedHeaders: toldHeaders };
+
+/** What the policy says of the request, with the headers that are Postern's own to set. */
+function joined(own: HttpAnswer = plainAnswer, { decision, answer }: Outcome): HttpAnswer {
+  const { headers, removedHeaders, ...rest } = answer ?? plainAnswer;
+  return {
+    ...rest,
+    headers: [
+      ...own.headers.filter(({ name }) => name !== DECISION_HEADER),
+      setHeader(DECISION_HEADER, decision.decisionId),
+      ...headers.filter(({ name }) => !toldHeaders.includes(name)),
+    ],
+    removedHeaders: [
+      ...own.removedHeaders,
+      ...removedHeaders.filter((name) => !toldHeaders.includes(name)),
+    ],
+  };
+}
