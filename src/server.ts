@@ -5,6 +5,7 @@
 import { createControlServer, refuseSecondServer } from "./admin/control-server.ts";
 import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/logger.ts";
+import type { Tracer } from "./base/tracer.ts";
 import { createUuidV7 } from "./base/uuid-v7.ts";
 import { type BundlesDeps, createBundles } from "./bundle/bundles.ts";
 import type { Config } from "./config/config.ts";
@@ -65,6 +66,8 @@ async function start(
   // One server per state folder: a second one must not touch the first one's files to find out.
   await refuseSecondServer(config.admin);
 
+  const tracer = await startTracer(deps, stops);
+
   // Probes are answered from the first moment: alive, and not ready.
   const diagnostics = await startDiagnostics(parts, stops);
 
@@ -114,6 +117,7 @@ async function start(
   const doors = {
     handlers: new Map([...handlers, ...extAuthz.handlers]),
     inBand: extAuthz.inBand,
+    tracer,
   };
   const { addresses } = await startGrpc(parts, doors, stops);
   return { addresses, diagnostics, close: () => stopAll(stops, logger) };
@@ -122,7 +126,7 @@ async function start(
 /** The last thing that starts: from here on there are callers. */
 async function startGrpc(
   { config, health, clock, logger, meter }: Parts,
-  doors: Pick<GrpcServerDeps, "handlers" | "inBand">,
+  doors: Pick<GrpcServerDeps, "handlers" | "inBand" | "tracer">,
   stops: (() => Promise<void> | void)[],
 ): Promise<GrpcServer> {
   const grpc = await createGrpcServer({
@@ -136,6 +140,19 @@ async function startGrpc(
   });
   health.set("grpc", "ok");
   return grpc;
+}
+
+/** Loads what makes spans only where they are asked for. */
+async function startTracer(
+  { config, clock, logger, meter }: ServerDeps,
+  stops: (() => Promise<void> | void)[],
+): Promise<Tracer | undefined> {
+  const options = config.telemetry.tracing;
+  if (options === undefined) return undefined;
+  const { createOtlpTracer } = await import("./telemetry/otlp-tracer.ts");
+  const tracer = createOtlpTracer({ options, clock, logger, meter });
+  stops.push(() => tracer.close());
+  return tracer;
 }
 
 interface Parts extends ServerDeps {

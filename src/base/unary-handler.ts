@@ -1,3 +1,4 @@
+import type { CallNotes } from "./call-notes.ts";
 import type { Deadline } from "./deadline.ts";
 
 /** Who is at the other end of a connection, as the transport established it. */
@@ -15,6 +16,8 @@ export interface Peer {
 export interface UnaryCall {
   readonly peer: Peer;
   readonly deadline: Deadline;
+  /** Left out where nobody reads them. */
+  readonly notes?: CallNotes | undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { type Deadline, deadlineIn, remainingMs } from "../base/deadline.ts";
+import { createRefusalCounter, type EarlyRefusal } from "../base/early-refusals.ts";
 import type { Gauge, Meter } from "../base/meter.ts";
 import type { Timers } from "../base/timers.ts";
 import { untilDeadline } from "../base/until-deadline.ts";
@@ -8,6 +9,7 @@ import type { PermissionSet } from "../decision/permission-set.ts";
 import type { SetChange, SetKey } from "./cache.ts";
 import { encodeKey } from "./key.ts";
 import type { CacheOptions } from "./options.ts";
+import { ReadTimes } from "./read-times.ts";
 
 /** What one asker wants of a flight. */
 export interface Boarding {
@@ -34,7 +36,8 @@ interface Flight {
   /** The flight's own, so that no asker's short deadline ends the read for the others. */
   readonly deadline: Deadline;
   readonly outcome: PromiseWithResolvers<PermissionSet>;
-  hasBegun: boolean;
+  /** On the monotonic clock; `undefined` while it waits for its turn. */
+  begunMs: number | undefined;
   waiters: number;
 }
 
@@ -44,11 +47,14 @@ export class Flights {
   readonly #joinable = new Map<string, Flight>();
   readonly #queue = new Set<Flight>();
   readonly #gauges: { readonly reading: Gauge; readonly waiting: Gauge };
+  readonly #readTimes = new ReadTimes();
+  readonly #refused: (why: EarlyRefusal) => void;
   #reading = 0;
   #waiting = 0;
 
   constructor(deps: FlightsDeps) {
     this.#deps = deps;
+    this.#refused = createRefusalCounter(deps.meter);
     this.#gauges = {
       reading: deps.meter.gauge({
         name: "postern_permission_set_reads",
@@ -63,17 +69,41 @@ export class Flights {
 
   /**
    * The outcome of the joined or newly opened flight. Throws `PdpError`: `deadline-exceeded` for
-   * this asker's own deadline, `resource-exhausted`, `unavailable`, or what the read threw.
+   * this asker's own deadline, at once where it can't be kept, `resource-exhausted`,
+   * `unavailable`, or what the read threw.
    */
   async board(key: SetKey, { deadline, fresh }: Boarding): Promise<PermissionSet> {
     const { clock, options } = this.#deps;
     if (remainingMs(clock, deadline) === 0) throw lateError();
     if (this.#waiting >= options.waitersMax) throw crowdedError(options.waitersMax);
     const joined = this.#joinable.get(encodeKey(key));
-    const isOpen = joined !== undefined && !(fresh && joined.hasBegun);
+    const isOpen = joined !== undefined && !(fresh && joined.begunMs !== undefined);
     const flight = isOpen ? joined : this.#open(key);
     this.#beginQueued();
+    this.#refuseTooLate(flight, deadline);
     return this.#wait(flight, deadline);
+  }
+
+  /**
+   * Who can't be answered in time is told at once. What has been begun for it goes on, for the next
+   * asker, and for the estimate, which would stay as it is if nobody read.
+   */
+  #refuseTooLate(flight: Flight, deadline: Deadline): void {
+    const { clock, options } = this.#deps;
+    const { begunMs } = flight;
+    const readMs = this.#readTimes.leastMs;
+    const leftMs = remainingMs(clock, deadline);
+    if (begunMs !== undefined) {
+      if (leftMs >= readMs - (clock.monotonicMs() - begunMs)) return;
+      this.#refused("directory-read");
+      throw tooLateError();
+    }
+    // It is the last of the queue, unless others wait for it too.
+    const before = flight.waiters > 0 ? 0 : this.#queue.size - 1;
+    if (leftMs >= readMs * (1 + Math.floor(before / options.fillsMax))) return;
+    this.#dropUnwanted(flight);
+    this.#refused("directory-queue");
+    throw tooLateError();
   }
 
   /**
@@ -83,7 +113,8 @@ export class Flights {
   fence({ subjects }: SetChange): void {
     const touched = subjects === "all" ? undefined : new Set(subjects);
     for (const flight of this.#joinable.values()) {
-      const hasMissed = flight.hasBegun && (touched?.has(flight.key.subjectId) ?? true);
+      const hasMissed =
+        flight.begunMs !== undefined && (touched?.has(flight.key.subjectId) ?? true);
       if (hasMissed) this.#close(flight);
     }
   }
@@ -94,7 +125,7 @@ export class Flights {
       key,
       deadline: deadlineIn(clock, options.fillTimeoutMs),
       outcome: Promise.withResolvers(),
-      hasBegun: false,
+      begunMs: undefined,
       waiters: 0,
     };
     const stopTimer = timers.after(options.fillTimeoutMs, () => {
@@ -104,7 +135,7 @@ export class Flights {
     const ended = (failure?: PdpError): void => {
       stopTimer();
       // One that waited for its turn until it was too late says nothing of the directory.
-      if (flight.hasBegun) this.#deps.ended(failure);
+      if (flight.begunMs !== undefined) this.#deps.ended(failure);
     };
     flight.outcome.promise.then(() => ended(), ended);
     this.#joinable.set(encodeKey(key), flight);
@@ -128,9 +159,13 @@ export class Flights {
 
   async #fly(flight: Flight): Promise<void> {
     this.#gauges.reading.set(++this.#reading);
-    flight.hasBegun = true;
+    const { clock, read } = this.#deps;
+    const begunMs = clock.monotonicMs();
+    flight.begunMs = begunMs;
     try {
-      flight.outcome.resolve(await this.#deps.read(flight.key, flight.deadline));
+      const set = await read(flight.key, flight.deadline);
+      this.#readTimes.note(clock.monotonicMs() - begunMs);
+      flight.outcome.resolve(set);
     } catch (error) {
       flight.outcome.reject(readError(error));
     } finally {
@@ -153,14 +188,23 @@ export class Flights {
     } finally {
       this.#gauges.waiting.set(--this.#waiting);
       flight.waiters -= 1;
-      // Nobody wants it any more, and it would only delay those behind it.
-      if (flight.waiters === 0 && !flight.hasBegun) this.#close(flight);
+      this.#dropUnwanted(flight);
     }
+  }
+
+  /** One that nobody waits for and that has not begun would only delay those behind it. */
+  #dropUnwanted(flight: Flight): void {
+    if (flight.waiters === 0 && flight.begunMs === undefined) this.#close(flight);
   }
 }
 
 function lateError(): PdpError {
   return new PdpError("deadline-exceeded", "the deadline passed while reading the permission set");
+}
+
+function tooLateError(): PdpError {
+  const message = "the permission set can't be read in the time that is left";
+  return new PdpError("deadline-exceeded", message);
 }
 
 function crowdedError(waitersMax: number): PdpError {

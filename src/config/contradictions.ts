@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { parseDatabaseUrl } from "../base/database-url.ts";
+import { checkHttpUrl } from "../base/http-url.ts";
 import { parseListenAddress } from "../base/listen-address.ts";
 import { parseRedisUrl } from "../base/redis-url.ts";
 import type { Config } from "./config.ts";
@@ -21,6 +22,7 @@ export function findContradictions(config: Config): readonly Contradiction[] {
     ...inListenAddresses(config),
     ...betweenListeners(config),
     ...inHeldBytes(config),
+    ...inTelemetry(config),
   ];
 }
 
@@ -113,6 +115,14 @@ function* inHeldBytes({
   if (heldBytesMax > 2 * requestBytesMax) return;
   const message = `${heldBytesMax} is not above twice grpc.request_bytes_max, ${requestBytesMax}`;
   yield { path: "grpc.held_bytes_max", message };
+}
+
+function* inTelemetry({ telemetry: { tracing } }: Config): Iterable<Contradiction> {
+  try {
+    if (tracing !== undefined) checkHttpUrl(tracing.endpoint);
+  } catch (error) {
+    yield { path: "telemetry.tracing.endpoint", message: (error as Error).message };
+  }
 }
 
 function isZone(zone: string): boolean {

@@ -156,6 +156,26 @@ const refused: readonly [what: string, yaml: string, ...problems: string[]][] = 
     "p.yaml:2: cache.redis.url: is no Redis URL",
   ],
   [
+    "a place for spans that is no HTTP URL",
+    'telemetry:\n  tracing: { endpoint: "localhost:4317" }\n',
+    "p.yaml:2: telemetry.tracing.endpoint: is no HTTP URL; expected http://<host>:<port>/<path>",
+  ],
+  [
+    "a header with a line's end, without showing it",
+    'telemetry:\n  tracing: { endpoint: "http://h/", headers: { authorization: "a\\nb: c" } }\n',
+    "p.yaml:2:63: telemetry.tracing.headers.authorization: the value is not valid; expected text",
+  ],
+  [
+    "headers that are none, without showing them",
+    'telemetry:\n  tracing: { endpoint: "http://h/", headers: "Bearer t0ken" }\n',
+    "p.yaml:2:46: telemetry.tracing.headers: the value is not valid; expected a mapping",
+  ],
+  [
+    "a header's name that is none",
+    'telemetry:\n  tracing: { endpoint: "http://h/", headers: { "a:b": c } }\n',
+    'p.yaml:2:48: telemetry.tracing.headers: the key "a:b" is not valid; expected a key',
+  ],
+  [
     "examples for a directory that need not be there",
     "directory: { examples: [a.yaml], start_without: true }",
     "p.yaml:1: directory.examples: with directory.start_without: are loaded at start",

@@ -1,22 +1,34 @@
 import { describe, expect, it } from "vitest";
 import { manualClock } from "../../test/support/manual-clock.ts";
 import { notingMeter } from "../../test/support/noting-meter.ts";
-import { silentLogger } from "../base/logger.ts";
+import type { CallNotes } from "../base/call-notes.ts";
+import { type LogFields, silentLogger } from "../base/logger.ts";
+import type { TraceHeaders } from "../base/trace-context.ts";
+import type { EndedCall } from "../base/tracer.ts";
 import type { AnswerInBand, UnaryHandler } from "../base/unary-handler.ts";
 import { PdpError } from "../decision/error.ts";
 import { createCallGate } from "./call-gate.ts";
 import { GrpcCode, type GrpcFailure } from "./status.ts";
+
+const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+const spanId = "00f067aa0ba902b7";
+const traceparent = `00-${traceId}-${spanId}-01`;
 
 type Cancellable = { isCancelled: boolean };
 
 async function pass(
   handler: (...args: [...Parameters<UnaryHandler>, Cancellable]) => ReturnType<UnaryHandler>,
   deadlineMs = Number.POSITIVE_INFINITY,
+  headers: TraceHeaders = {},
 ) {
   const clock = manualClock();
   const { meter, notes } = notingMeter();
   const options = { callsMax: 1, streamsMax: 1 };
-  const gate = createCallGate({ clock, logger: silentLogger, meter, options });
+  const lines: LogFields[] = [];
+  const logger = { ...silentLogger, error: (fields: LogFields) => void lines.push(fields) };
+  const spans: EndedCall[] = [];
+  const tracer = { ended: (call: EndedCall) => void spans.push(call) };
+  const gate = createCallGate({ clock, logger, meter, tracer, options });
   const { serve } = gate.unary("/m", (request, context) => {
     clock.advance(250);
     return handler(request, context, call);
@@ -25,6 +37,7 @@ async function pass(
   const passedAtMs = clock.monotonicMs() + deadlineMs;
   const call = {
     peer: { kind: "unix", certificateNames: [] } as const,
+    headers,
     isCancelled: false,
     get atMonotonicMs() {
       return this.isCancelled ? Number.NEGATIVE_INFINITY : passedAtMs;
@@ -36,7 +49,7 @@ async function pass(
   const closeStream = (): void => {
     call.isCancelled = true;
   };
-  return { answer: await answer, notes, closeStream };
+  return { answer: await answer, notes, closeStream, spans, lines };
 }
 
 describe("createCallGate()", () => {
@@ -47,7 +60,7 @@ describe("createCallGate()", () => {
     expect(answer).toBe(bytes);
     expect(notes).toEqual([
       "postern_grpc_calls_total /m OK 1",
-      "postern_grpc_call_seconds /m 0.25",
+      "postern_grpc_call_seconds /m answered 0.25",
     ]);
   });
 
@@ -87,6 +100,7 @@ describe("createCallGate()", () => {
         peer: { kind: "unix", certificateNames: [] } as const,
         isCancelled: false,
         atMonotonicMs,
+        headers: {},
       },
       succeed: (answer: Uint8Array) => answers.push(new TextDecoder().decode(answer)),
       fail: ({ message }: GrpcFailure) => answers.push(`failed: ${message}`),
@@ -103,7 +117,98 @@ describe("createCallGate()", () => {
       throw new Error("was asked");
     }, 0);
     expect(answer).toBe(GrpcCode.DEADLINE_EXCEEDED);
-    expect(notes).toContain("postern_grpc_calls_total /m DEADLINE_EXCEEDED 1");
+    expect(notes).toEqual([
+      "postern_requests_refused_early_total arrived-late 1",
+      "postern_grpc_calls_total /m DEADLINE_EXCEEDED 1",
+      "postern_grpc_call_seconds /m failed 0",
+      "postern_grpc_failures_total /m deadline-exceeded 1",
+    ]);
+  });
+
+  it("measures by what was decided, and counts what was not, whatever the status says", async () => {
+    const decision = { decisionId: "1", application: "a", allowed: true, reason: "policy:allow" };
+    const seconds = async (note: (notes: CallNotes) => void) => {
+      const { notes } = await pass((_, call) => {
+        note(call.notes!);
+        return bytes;
+      });
+      return notes.slice(1);
+    };
+    expect(await seconds((notes) => notes.decided(decision))).toEqual([
+      "postern_grpc_call_seconds /m allowed 0.25",
+    ]);
+    expect(await seconds((notes) => notes.decided({ ...decision, allowed: false }))).toEqual([
+      "postern_grpc_call_seconds /m denied 0.25",
+    ]);
+    expect(await seconds((notes) => notes.failed("unavailable"))).toEqual([
+      "postern_grpc_call_seconds /m failed 0.25",
+      "postern_grpc_failures_total /m unavailable 1",
+    ]);
+  });
+
+  it("leaves time for the answer to get back, a twentieth, up to 10 ms", async () => {
+    const timeLeft = async (deadlineMs: number) => {
+      let leftMs = 0;
+      await pass((_, { deadline }, call) => {
+        call.isCancelled = false;
+        leftMs = deadline.atMonotonicMs;
+        return bytes;
+      }, deadlineMs);
+      return leftMs - manualClock().monotonicMs();
+    };
+    expect(await timeLeft(200)).toBeCloseTo(190);
+    expect(await timeLeft(10)).toBeCloseTo(9.5);
+    expect(await timeLeft(60_000)).toBeCloseTo(59_990);
+    expect(await timeLeft(Number.POSITIVE_INFINITY)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("tells the tracer of each call once, and by whose trace", async () => {
+    const decision = { decisionId: "1", application: "a", allowed: false, reason: "deny:policy" };
+    const { spans } = await pass(
+      async (_, { notes }) => {
+        notes!.decided(decision);
+        return bytes;
+      },
+      1_000,
+      { traceparent },
+    );
+    expect(spans).toEqual([
+      {
+        ...{ method: "m", status: "OK", tookMs: 250, decision },
+        ...{ batch: undefined, failure: undefined },
+        context: { traceId, spanId, isSampled: true, state: "" },
+      },
+    ]);
+  });
+
+  it("goes by the trace of the request that is asked about where the call has none", async () => {
+    const carried = { traceparent: traceparent.replaceAll("4", "5") };
+    const contextOf = async (own: TraceHeaders) => {
+      const { spans } = await pass(
+        (_, { notes }) => {
+          notes!.carries(() => carried);
+          return bytes;
+        },
+        1_000,
+        own,
+      );
+      return spans[0]!.context?.traceId;
+    };
+    expect(await contextOf({})).toBe(traceId.replaceAll("4", "5"));
+    expect(await contextOf({ traceparent: "malformed" })).toBe(traceId.replaceAll("4", "5"));
+    expect(await contextOf({ traceparent })).toBe(traceId);
+  });
+
+  it("logs what nobody foresaw with the trace that it happened in", async () => {
+    const { spans, lines } = await pass(
+      () => {
+        throw new TypeError("x is not a function");
+      },
+      1_000,
+      { traceparent },
+    );
+    expect(lines).toMatchObject([{ method: "/m", traceId, error: { name: "TypeError" } }]);
+    expect(spans).toMatchObject([{ status: "INTERNAL", failure: "internal" }]);
   });
 
   it("counts a call that its deadline has answered once, however its work ends", async () => {

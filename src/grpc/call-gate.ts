@@ -1,14 +1,17 @@
 import type { Clock } from "../base/clock.ts";
-import type { Deadline } from "../base/deadline.ts";
+import { createRefusalCounter } from "../base/early-refusals.ts";
 import type { Logger } from "../base/logger.ts";
-import type { Labels, Meter } from "../base/meter.ts";
-import type { AnswerInBand, Peer, UnaryHandler } from "../base/unary-handler.ts";
+import type { Meter } from "../base/meter.ts";
+import type { Tracer } from "../base/tracer.ts";
+import type { AnswerInBand, UnaryHandler } from "../base/unary-handler.ts";
 import { untilDeadline } from "../base/until-deadline.ts";
 import { PdpError, toPdpError } from "../decision/error.ts";
+import { type CallInstruments, codeNames, createCallInstruments } from "./call-instruments.ts";
 import type { GrpcOptions } from "./options.ts";
+import { type CallOfCaller, ServedCall } from "./served-call.ts";
 import { GrpcCode, type GrpcFailure, grpcFailure } from "./status.ts";
 
-/** What every call passes on its way to a handler: limits, deadline, metrics, error conversion. */
+/** What every call passes on its way to a handler: limits, deadline, metrics, spans, error conversion. */
 export interface CallGate {
   /** A failure is the call's status, unless `inBand` makes an answer of it. */
   unary(method: string, handler: UnaryHandler, inBand?: AnswerInBand): UnaryGate;
@@ -27,8 +30,7 @@ export interface UnaryGate {
 }
 
 /** A unary call as the gate needs it; `UnaryCall` is one. */
-export interface GatedCall extends Deadline {
-  readonly peer: Peer;
+export interface GatedCall extends CallOfCaller {
   readonly isCancelled: boolean;
   succeed(answer: Uint8Array): void;
   fail(failure: GrpcFailure): void;
@@ -48,39 +50,42 @@ export interface CallGateDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly meter: Meter;
+  /** Left out where calls are not traced. */
+  readonly tracer?: Tracer | undefined;
   readonly options: Pick<GrpcOptions, "callsMax" | "streamsMax">;
 }
 
-const SECONDS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5];
-
 /** Makes the gate that all methods of a server share. */
 export function createCallGate(deps: CallGateDeps): CallGate {
-  const parts = { ...deps, instruments: createInstruments(deps.meter) };
+  const parts = { ...deps, instruments: createCallInstruments(deps.meter) };
   return { unary: createUnaryGate(parts), stream: createStreamGate(parts) };
 }
 
-type GateParts = CallGateDeps & { readonly instruments: Instruments };
+type GateParts = CallGateDeps & { readonly instruments: CallInstruments };
 
-function createUnaryGate({ clock, logger, options, instruments }: GateParts): CallGate["unary"] {
+function createUnaryGate(parts: GateParts): CallGate["unary"] {
+  const { clock, logger, options, instruments } = parts;
+  const refused = createRefusalCounter(parts.meter);
   let waiting = 0;
 
   return (method, handler, inBand) => {
-    const done = instruments.forMethod(method);
+    const ended = createEnding(method, parts);
 
-    function succeed(call: GatedCall, answer: Uint8Array, startedMs: number): void {
-      done(call.isCancelled ? GrpcCode.CANCELLED : GrpcCode.OK, clock.monotonicMs() - startedMs);
+    function succeed(call: GatedCall, served: ServedCall, answer: Uint8Array): void {
+      ended(call.isCancelled ? GrpcCode.CANCELLED : GrpcCode.OK, served);
       call.succeed(answer);
     }
 
-    function fail(call: GatedCall, error: unknown, startedMs: number): void {
-      const pdpError = pdpErrorOf(error, method, logger);
+    function fail(call: GatedCall, served: ServedCall, error: unknown): void {
+      const pdpError = toPdpError(error);
+      if (pdpError.kind === "internal") logUnforeseen(pdpError, method, { logger, served });
+      served.failed(pdpError.kind);
       if (inBand !== undefined) {
-        succeed(call, inBand(pdpError), startedMs);
+        succeed(call, served, inBand(pdpError));
         return;
       }
       const failure = grpcFailure(pdpError);
-      const code = call.isCancelled ? GrpcCode.CANCELLED : failure.code;
-      done(code, clock.monotonicMs() - startedMs);
+      ended(call.isCancelled ? GrpcCode.CANCELLED : failure.code, served);
       call.fail(failure);
     }
 
@@ -93,32 +98,57 @@ function createUnaryGate({ clock, logger, options, instruments }: GateParts): Ca
     }
 
     function serve(call: GatedCall, request: Uint8Array): void {
-      const startedMs = clock.monotonicMs();
+      const served = new ServedCall(call, clock.monotonicMs());
       try {
-        if (call.atMonotonicMs <= startedMs) throw expired();
+        if (call.atMonotonicMs <= served.startedMs) {
+          if (!call.isCancelled) refused("arrived-late");
+          throw expired();
+        }
         if (waiting >= options.callsMax) throw tooMany("calls", options.callsMax);
-        const answer = handler(request, { peer: call.peer, deadline: call });
+        const answer = handler(request, served);
         if (answer instanceof Promise) {
           inTime(call, answer).then(
-            (answered) => succeed(call, answered, startedMs),
-            (error) => fail(call, error, startedMs),
+            (answered) => succeed(call, served, answered),
+            (error) => fail(call, served, error),
           );
-        } else succeed(call, answer, startedMs);
+        } else succeed(call, served, answer);
       } catch (error) {
-        fail(call, error, startedMs);
+        fail(call, served, error);
       }
     }
 
-    return { serve, refuse: (call, error) => fail(call, error, clock.monotonicMs()) };
+    function refuse(call: GatedCall, error: unknown): void {
+      fail(call, new ServedCall(call, clock.monotonicMs()), error);
+    }
+
+    return { serve, refuse };
+  };
+}
+
+/** Makes what is told of each call of a method when it is over. */
+function createEnding(method: string, { clock, tracer, instruments }: GateParts) {
+  const measure = instruments.unary(method);
+  const name = method.slice(1);
+  return (code: GrpcCode, served: ServedCall): void => {
+    const tookMs = clock.monotonicMs() - served.startedMs;
+    measure(code, served, tookMs);
+    if (tracer === undefined) return;
+    const { context, decision, batch, failure } = served;
+    const status = codeNames[code];
+    tracer.ended({ method: name, status, tookMs, context, decision, batch, failure });
   };
 }
 
 function createStreamGate({ logger, options, instruments }: GateParts): CallGate["stream"] {
   let open = 0;
   return (method, handler) => {
-    const done = instruments.forMethod(method);
+    const done = instruments.stream(method);
     return async (call) => {
-      const fail = (error: unknown) => call.fail(grpcFailure(pdpErrorOf(error, method, logger)));
+      const fail = (error: unknown): void => {
+        const pdpError = toPdpError(error);
+        if (pdpError.kind === "internal") logUnforeseen(pdpError, method, { logger });
+        call.fail(grpcFailure(pdpError));
+      };
       instruments.streams.set(++open);
       if (open > options.streamsMax) fail(tooMany("streams", options.streamsMax));
       else handler(call).catch(fail);
@@ -129,15 +159,15 @@ function createStreamGate({ logger, options, instruments }: GateParts): CallGate
   };
 }
 
-function pdpErrorOf(error: unknown, method: string, logger: Logger): PdpError {
-  const pdpError = toPdpError(error);
-  if (pdpError.kind === "internal") {
-    logger.error(
-      { error: pdpError.cause ?? pdpError, method },
-      "A call failed for a reason nobody foresaw. The caller was told INTERNAL, not an allow.",
-    );
-  }
-  return pdpError;
+function logUnforeseen(
+  error: PdpError,
+  method: string,
+  { logger, served }: { readonly logger: Logger; readonly served?: ServedCall },
+): void {
+  logger.error(
+    { error: error.cause ?? error, method, traceId: served?.traceId },
+    "A call failed for a reason nobody foresaw. The caller was told INTERNAL, not an allow.",
+  );
 }
 
 function expired(): PdpError {
@@ -146,46 +176,4 @@ function expired(): PdpError {
 
 function tooMany(what: string, max: number): PdpError {
   return new PdpError("resource-exhausted", `more than ${max} ${what} at once`);
-}
-
-/** Notes the end of a call; `tookMs` is left out for streams, which last as long as they like. */
-type Done = (code: GrpcCode, tookMs?: number) => void;
-
-const codeNames = Object.fromEntries(
-  Object.entries(GrpcCode).map(([name, code]) => [code, name]),
-) as Record<GrpcCode, string>;
-
-type Instruments = ReturnType<typeof createInstruments>;
-
-function createInstruments(meter: Meter) {
-  const total = meter.counter({
-    name: "postern_grpc_calls_total",
-    help: "Calls that ended, by method and gRPC status code.",
-    labels: ["method", "code"],
-  });
-  const seconds = meter.histogram({
-    name: "postern_grpc_call_seconds",
-    help: "Time from a request's last byte to its answer.",
-    labels: ["method"],
-    buckets: SECONDS,
-  });
-  const waiting = meter.gauge({
-    name: "postern_grpc_waiting_calls",
-    help: "Calls that wait for something, such as the directory.",
-  });
-  const streams = meter.gauge({
-    name: "postern_grpc_streams",
-    help: "Streaming calls open, those about to be refused among them.",
-  });
-  // Label objects are made once per method and code, not once per call.
-  const forMethod = (method: string): Done => {
-    const labels: Labels[] = [];
-    const methodOnly = { method };
-    return (code, tookMs) => {
-      labels[code] ??= { method, code: codeNames[code] };
-      total.add(1, labels[code]);
-      if (tookMs !== undefined) seconds.observe(tookMs / 1_000, methodOnly);
-    };
-  };
-  return { waiting, streams, forMethod };
 }

@@ -1,7 +1,9 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
+import { keptNotes } from "../../test/support/call-notes.ts";
 import { fakeDecision, fakePipeline } from "../../test/support/fake-pipeline.ts";
 import { checkFields, field, message } from "../../test/support/wire.ts";
+import type { DecisionNote } from "../base/call-notes.ts";
 import { noDeadline } from "../base/deadline.ts";
 import type { UnaryCall } from "../base/unary-handler.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
@@ -38,6 +40,19 @@ describe("createDecisionService()", () => {
       "error",
       "response",
     ]);
+  });
+
+  it("notes what it decided, and of a batch how many of each", async () => {
+    const handlers = createDecisionService({ pipeline: fakePipeline(), batchItemsMax: 10 });
+    const notes = keptNotes();
+    await handlers.get("/postern.v1.DecisionService/Check")!(checkFields(), { ...call, notes });
+    const several = message(bad, good, good);
+    await handlers.get("/postern.v1.DecisionService/CheckBatch")!(several, { ...call, notes });
+    const { allowed, reason, application } = { ...(notes.noted[0]![1] as DecisionNote) };
+    expect({ allowed, reason, application }).toEqual({
+      ...{ allowed: true, reason: "permission:agent:execute", application: "platform" },
+    });
+    expect(notes.noted[1]).toEqual(["decidedBatch", { allowed: 2, denied: 0, failed: 1 }]);
   });
 
   it("asks nobody where no item can be read", async () => {

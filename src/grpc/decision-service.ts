@@ -1,3 +1,4 @@
+import type { BatchNote } from "../base/call-notes.ts";
 import type { UnaryHandler, UnaryHandlers } from "../base/unary-handler.ts";
 import type { Decision } from "../decision/decision.ts";
 import { PdpError } from "../decision/error.ts";
@@ -31,7 +32,10 @@ export function createDecisionService(deps: DecisionServiceDeps): UnaryHandlers 
   const { pipeline, batchItemsMax } = deps;
 
   const check: UnaryHandler = (bytes, call) =>
-    encoded(pipeline.check(readCheckRequest(bytes), call), encodeCheckResponse);
+    encoded(pipeline.check(readCheckRequest(bytes), call), (decision) => {
+      call.notes?.decided(decision);
+      return encodeCheckResponse(decision);
+    });
 
   const mfaRequired: UnaryHandler = (bytes, call) =>
     encoded(pipeline.mfaRequired(readMfaRequiredRequest(bytes), call), encodeMfaRequiredResponse);
@@ -40,7 +44,9 @@ export function createDecisionService(deps: DecisionServiceDeps): UnaryHandlers 
     const items = readCheckBatchRequest(bytes, batchItemsMax);
     const requests = items.filter((item): item is AccessRequest => !(item instanceof PdpError));
     const answers = requests.length === 0 ? [] : await pipeline.checkBatch(requests, call);
-    return encodeCheckBatchResponse(inOrder(items, answers));
+    const results = inOrder(items, answers);
+    call.notes?.decidedBatch(countResults(results));
+    return encodeCheckBatchResponse(results);
   };
 
   const getPermissionSet: UnaryHandler = async (bytes, call) =>
@@ -62,6 +68,16 @@ function encoded<Answer>(
   encode: (answer: Answer) => Uint8Array,
 ): Uint8Array | Promise<Uint8Array> {
   return answer instanceof Promise ? answer.then(encode) : encode(answer);
+}
+
+function countResults(results: readonly (Decision | PdpError)[]): BatchNote {
+  let allowed = 0;
+  let failed = 0;
+  for (const result of results) {
+    if (result instanceof PdpError) failed += 1;
+    else if (result.allowed) allowed += 1;
+  }
+  return { allowed, denied: results.length - allowed - failed, failed };
 }
 
 /** Puts the answers between the items that could not be read. */

@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import { type ListenAddress, parseListenAddress } from "../base/listen-address.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Meter } from "../base/meter.ts";
+import type { Tracer } from "../base/tracer.ts";
 import type { AnswerInBand, Peer, UnaryHandlers } from "../base/unary-handler.ts";
 import { createCallGate } from "./call-gate.ts";
 import { createDescriptorIndex } from "./descriptor-index.ts";
@@ -33,6 +34,8 @@ export interface GrpcServerDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly meter: Meter;
+  /** Left out where calls are not traced. */
+  readonly tracer?: Tracer | undefined;
   readonly options: GrpcOptions;
   /** The unary methods by full name; health reports on their services. */
   readonly handlers: UnaryHandlers;

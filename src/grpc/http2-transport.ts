@@ -7,6 +7,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
+import { traceHeadersOf } from "../base/trace-context.ts";
 import type { Peer } from "../base/unary-handler.ts";
 import { answerFailure, answerHttp } from "./answer.ts";
 import { ByteBudget } from "./byte-budget.ts";
@@ -137,12 +138,18 @@ function serveStream(
   }
   const read = readCallHeaders(headers);
   if ("code" in read) answerFailure(stream, read);
-  else parts.calls.add(stream, openCall(stream, { ...read, method }, parts));
+  else parts.calls.add(stream, openCall(stream, { ...read, method, headers }, parts));
+}
+
+/** A call of a method that there is. */
+interface AcceptedCall extends CallHeaders {
+  readonly method: Method;
+  readonly headers: IncomingHttpHeaders;
 }
 
 function openCall(
   stream: ServerHttp2Stream,
-  { method, timeoutMs, decompress }: CallHeaders & { readonly method: Method },
+  { method, headers, timeoutMs, decompress }: AcceptedCall,
   parts: SessionParts,
 ): OpenCall {
   const { peer, clock, budget } = parts;
@@ -153,8 +160,9 @@ function openCall(
     return call;
   }
   const deadlineMs = timeoutMs === Infinity ? timeoutMs : clock.monotonicMs() + timeoutMs;
+  const { serve, refuse } = method;
   return new UnaryCall({
-    ...{ stream, peer, deadlineMs, decompress, requestBytesMax, budget },
-    ...{ serve: method.serve, refuse: method.refuse },
+    ...{ stream, peer, deadlineMs, decompress, requestBytesMax, budget, serve, refuse },
+    headers: traceHeadersOf(headers),
   });
 }

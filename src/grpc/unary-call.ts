@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { Deadline } from "../base/deadline.ts";
+import type { TraceHeaders } from "../base/trace-context.ts";
 import type { Peer } from "../base/unary-handler.ts";
 import { answerFailure, answerOk, stopReading } from "./answer.ts";
 import { type ByteBudget, FREE_BYTES } from "./byte-budget.ts";
@@ -12,6 +13,8 @@ import { GrpcCode, type GrpcFailure } from "./status.ts";
 export interface UnaryCallParts {
   readonly stream: ServerHttp2Stream;
   readonly peer: Peer;
+  /** Those that may name a trace. */
+  readonly headers: TraceHeaders;
   /** On the monotonic clock. */
   readonly deadlineMs: number;
   readonly decompress: Decompress | undefined;
@@ -47,6 +50,11 @@ export class UnaryCall implements Deadline, OpenCall {
 
   get atMonotonicMs(): number {
     return this.isCancelled ? Number.NEGATIVE_INFINITY : this.#parts.deadlineMs;
+  }
+
+  /** The call's metadata, where it may name a trace. */
+  get headers(): TraceHeaders {
+    return this.#parts.headers;
   }
 
   /** The caller, or its connection, has gone. */

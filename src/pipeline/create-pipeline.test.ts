@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { silentNotes } from "../../test/support/call-notes.ts";
 import { manualClock } from "../../test/support/manual-clock.ts";
 import { conditionClass, permissionSet, roleGrant } from "../../test/support/permission-set.ts";
 import {
@@ -9,6 +10,7 @@ import {
   trusted,
   untrusted,
 } from "../../test/support/pipeline.ts";
+import { type LogFields, silentLogger } from "../base/logger.ts";
 import type { Labels } from "../base/meter.ts";
 import { everythingRead } from "../bundle/parts-read.ts";
 import { PdpError } from "../decision/error.ts";
@@ -157,6 +159,16 @@ describe("check()", () => {
     policies.set("platform", "r2");
     arrival.resolve(developer);
     expect((await answer).revision).toBe("r1");
+  });
+
+  it("logs a failure with the trace of the call that it happened in", () => {
+    const lines: LogFields[] = [];
+    const logger = { ...silentLogger, warn: (fields: LogFields) => void lines.push(fields) };
+    const script = () => ({ kind: "failed", why: "trap", message: "m" }) as const;
+    const staged = stagePipeline({ logger, set: developer, script });
+    const notes = { ...silentNotes, traceId: "4bf92f3577b34da6a3ce929d0e0e4736" };
+    staged.check(accessRequest(), { ...callFrom(), notes });
+    expect(lines).toMatchObject([{ why: "trap", traceId: notes.traceId }]);
   });
 
   it("counts decisions by closed lists of labels", () => {

@@ -14,7 +14,7 @@ import { createEffectiveSet } from "./effective.ts";
 import { createFailureLog, type FailureLog } from "./failure-log.ts";
 import type { Instant } from "./local-time.ts";
 import type { PipelineOptions } from "./options.ts";
-import type { CallContext, MfaAnswer, Pipeline } from "./pipeline.ts";
+import type { CallContext, MfaAnswer, Pipeline, RefusalCause } from "./pipeline.ts";
 import { createPolicyQueries } from "./policy-query.ts";
 import {
   createQuestions,
@@ -99,9 +99,12 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const checkBatch = createBatches({ ...deps, stages, questions, count });
   const permissionSet = createEffectiveSet({ questions, permissionSets, clock });
   const evaluate = createPolicyQueries({ questions, frameOf, failures, counted, shadow });
-  function refuse(application: string, reason: DenyReason, error?: PdpError): Decision {
+  function refuse(application: string, reason: DenyReason, refused?: RefusalCause): Decision {
     const frame = frameOf({ application, revision: "" });
-    if (error) failures.add(frame, { why: reason, message: error.message, cause: error.cause });
+    if (refused !== undefined) {
+      const { error, notes } = refused;
+      failures.add(frame, { why: reason, message: error.message, cause: error.cause, notes });
+    }
     return counted(deny(frame, reason));
   }
   const { trusts } = questions;

@@ -67,7 +67,7 @@ export function createDecide(failures: FailureLog): Decide {
     return permits(reading) ? denied(verified, verified.answer.reading) : denied(asIs, reading);
 
     function indeterminate(answer: Extract<PolicyAnswer, { kind: "failed" }>): Decision {
-      failures.add(frame, answer);
+      failures.add(frame, { ...answer, notes: question.notes });
       return deny(frame, `indeterminate:${answer.why}`);
     }
 

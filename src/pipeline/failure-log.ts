@@ -1,3 +1,4 @@
+import type { CallNotes } from "../base/call-notes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { DecisionFrame } from "../decision/decision.ts";
@@ -14,6 +15,8 @@ export interface Failure {
   readonly why: string;
   readonly message: string;
   readonly cause?: unknown;
+  /** Of the call that it happened in. */
+  readonly notes?: Pick<CallNotes, "traceId"> | undefined;
 }
 
 /**
@@ -28,14 +31,17 @@ export function createFailureLog(
   let quietUntilMs = Number.NEGATIVE_INFINITY;
   let unlogged = 0;
   return {
-    add({ application, decisionId, revision }, { why, message, cause }) {
+    add({ application, decisionId, revision }, { why, message, cause, notes }) {
       const nowMs = clock.monotonicMs();
       if (nowMs < quietUntilMs) {
         unlogged += 1;
         return;
       }
       logger.warn(
-        { application, revision, decisionId, why, detail: message, error: cause, unlogged },
+        {
+          ...{ application, revision, decisionId, traceId: notes?.traceId },
+          ...{ why, detail: message, error: cause, unlogged },
+        },
         text,
       );
       quietUntilMs = nowMs + INTERVAL_MS;

@@ -2,6 +2,7 @@
  * The hot path: from a request to a decision, through a visible list of stages. Not for
  * transports (doors) nor for running Rego (`engine/`).
  */
+import type { CallNotes } from "../base/call-notes.ts";
 import type { Deadline } from "../base/deadline.ts";
 import type { Peer } from "../base/unary-handler.ts";
 import type { Decision, DenyReason } from "../decision/decision.ts";
@@ -18,6 +19,8 @@ export type { InputDocument, InputValue } from "../engine/policy.ts";
 export interface CallContext {
   readonly peer: Peer;
   readonly deadline: Deadline;
+  /** Left out where nobody reads them. */
+  readonly notes?: CallNotes | undefined;
 }
 
 /** Whether the subject must show MFA evidence for this. */
@@ -77,6 +80,11 @@ export interface PolicyVerdict<Detail> {
   readonly detail: Detail | undefined;
 }
 
+/** Why a door can't put a question to a policy, and on which call. */
+export interface RefusalCause extends Pick<CallContext, "notes"> {
+  readonly error: PdpError;
+}
+
 /**
  * Decides. Answers without a promise where nothing has to be awaited. Throws `PdpError`: for an
  * application without an active policy, for callers without trust, for sources that fail.
@@ -101,5 +109,5 @@ export interface Pipeline {
    * Denies what a door can't put to a policy, but has to answer; counted as any decision, and logged
    * with the error that is the cause. `application` is one that the configuration names.
    */
-  refuse(application: string, reason: DenyReason, error?: PdpError): Decision;
+  refuse(application: string, reason: DenyReason, cause?: RefusalCause): Decision;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { silentNotes } from "../../test/support/call-notes.ts";
 import { callFrom, type Script, stagePipeline } from "../../test/support/pipeline.ts";
 import type { Logger } from "../base/logger.ts";
 import { silentLogger } from "../base/logger.ts";
@@ -107,10 +108,13 @@ describe("refuse()", () => {
     const staged = stagedWith({}, () => true);
     const cause = new Error("what nobody outside may read");
     const error = new PdpError("internal", "internal error", { cause });
-    expect(staged.refuse("envoy", "unavailable:internal", error)).toMatchObject({
+    const notes = { ...silentNotes, traceId: "4bf92f3577b34da6a3ce929d0e0e4736" };
+    expect(staged.refuse("envoy", "unavailable:internal", { error, notes })).toMatchObject({
       ...{ allowed: false, application: "envoy", reason: "unavailable:internal" },
     });
     expect(staged.counted).toMatchObject([{ application: "envoy", reason: "unavailable" }]);
-    expect(staged.lines).toMatchObject([{ why: "unavailable:internal", error: cause }]);
+    expect(staged.lines).toMatchObject([
+      { why: "unavailable:internal", error: cause, traceId: notes.traceId },
+    ]);
   });
 });

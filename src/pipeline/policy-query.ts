@@ -43,7 +43,9 @@ export function createPolicyQueries(deps: PolicyQueriesDeps): Pipeline["evaluate
     questions.authenticate("", call);
     const active = questions.policyOf(query.application);
     const instant = { active, nowNs: questions.now().ns };
-    const verdict = evaluateQuery(query, { ...instant, frame: frameOf(active), failures });
+    const verdict = evaluateQuery(query, {
+      ...{ ...instant, frame: frameOf(active), failures, notes: call.notes },
+    });
     counted(verdict.decision);
     shadow?.evaluated(verdict, query, instant);
     return verdict;
@@ -54,18 +56,20 @@ export function createPolicyQueries(deps: PolicyQueriesDeps): Pipeline["evaluate
 export interface QueryEvaluation extends QueryInstant {
   readonly frame: DecisionFrame;
   readonly failures: FailureLog;
+  /** Of the call; none where nobody waits for the answer. */
+  readonly notes?: CallContext["notes"];
 }
 
 /** Asks the policy. Throws `PdpError` `not-found` for a path that it has no entrypoint for. */
 export function evaluateQuery<Detail>(
   query: PolicyQuery<Detail>,
-  { active, nowNs, frame, failures }: QueryEvaluation,
+  { active, nowNs, frame, failures, notes }: QueryEvaluation,
 ): PolicyVerdict<Detail> {
   const { entrypoint, members } = placeOf(active, query.path);
   const input = query.input(active.reads.parts);
   const result = active.policy.evaluate({ entrypoint, input, kept: undefined, nowNs });
   if (result.kind === "failed") {
-    failures.add(frame, result);
+    failures.add(frame, { ...result, notes });
     return { decision: deny(frame, `indeterminate:${result.why}`), detail: undefined };
   }
   const document = result.kind === "value" ? memberAt(result.value, members) : undefined;
@@ -73,11 +77,11 @@ export function evaluateQuery<Detail>(
   const reading = query.read(document);
   if (reading === undefined) {
     const message = `${query.path} has none of the documented shapes`;
-    failures.add(frame, { why: "result", message });
+    failures.add(frame, { why: "result", message, notes });
     return { decision: deny(frame, "indeterminate:result"), detail: undefined };
   }
   const { error, detail } = reading;
-  if (error !== undefined) failures.add(frame, { why: "error", message: error });
+  if (error !== undefined) failures.add(frame, { why: "error", message: error, notes });
   return { decision: decisionOf(reading, frame), detail };
 }
 

@@ -29,6 +29,8 @@ export interface Question {
   readonly properties: JsonObject;
   readonly mtls: boolean;
   readonly mfaFresh: boolean;
+  /** Of the call; read by log lines alone. */
+  readonly notes: CallContext["notes"];
 }
 
 /** What the operator configured for an application, ready for use. */
@@ -97,6 +99,7 @@ export function createQuestions(deps: QuestionDeps): Questions {
       properties: trust.resource ? resource.properties : emptyObject,
       mtls: isSelf(call.peer, subject.id) || (trust.authentication && statesMtls(context)),
       mfaFresh: trust.mfa && isFreshEvidence(context, freshness),
+      notes: call.notes,
     };
   }
 

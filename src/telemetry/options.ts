@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
+import { tracingOptionsSchema } from "./tracing-options.ts";
 
-/** Options of logs, metrics and the diagnostics port. */
+/** Options of logs, metrics, the diagnostics port and spans. */
 export const telemetryOptionsSchema = Type.Object(
   {
     logLevel: Type.Union(
@@ -43,9 +44,10 @@ export const telemetryOptionsSchema = Type.Object(
       maximum: 65_535,
       reason: "Where opa-envoy-plugin has its diagnostics, so that probes can stay.",
     }),
+    tracing: Type.Optional(tracingOptionsSchema),
   },
-  { additionalProperties: false, description: "Logs, metrics and the diagnostics port." },
+  { additionalProperties: false, description: "Logs, metrics, the diagnostics port and spans." },
 );
 
-/** Options of logs, metrics and the diagnostics port. */
+/** Options of logs, metrics, the diagnostics port and spans. */
 export type TelemetryOptions = Static<typeof telemetryOptionsSchema>;

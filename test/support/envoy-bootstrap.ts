@@ -30,6 +30,8 @@ export interface EnvoySetup {
   readonly routes?: readonly EnvoyRoute[];
   /** A line of the access log, in Envoy's format language. */
   readonly accessLogFormat?: string;
+  /** Port of 127.0.0.1 where spans of every request are posted, as OTLP over HTTP. */
+  readonly collectorPort?: number;
 }
 
 /** What of a request's body is sent along. */
@@ -63,12 +65,17 @@ const METADATA_FILTER = "envoy.filters.http.set_metadata";
 
 /** The bootstrap of an Envoy, to be written as JSON. */
 export function envoyBootstrap(setup: EnvoySetup, places: EnvoyPlaces): object {
+  const { collectorPort } = setup;
   return {
+    layered_runtime: collectorPort === undefined ? undefined : promptSpans,
     static_resources: {
       listeners: [listener(setup, places)],
       clusters: [
         cluster("pdp", setup.pdp.map(pdpAddress), { ...HTTP2, ...careOfPdps(setup) }),
         cluster("upstream", [hostAddress("127.0.0.1", setup.upstreamPort)]),
+        ...(collectorPort === undefined
+          ? []
+          : [cluster("collector", [hostAddress("127.0.0.1", collectorPort)])]),
       ],
     },
   };
@@ -81,6 +88,7 @@ function listener(setup: EnvoySetup, { port, accessLog }: EnvoyPlaces): object {
     route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes: routes.map(route) }] },
     http_filters: httpFilters(setup),
     max_request_headers_kb: setup.requestHeadersKbMax,
+    tracing: setup.collectorPort === undefined ? undefined : tracing(setup.collectorPort),
     access_log: accessLogFormat === undefined ? [] : [fileLog(accessLog, accessLogFormat)],
   });
   const chain = { filters: [{ name: "http", typed_config: manager }] };
@@ -91,6 +99,21 @@ function listener(setup: EnvoySetup, { port, accessLog }: EnvoyPlaces): object {
     enable_reuse_port: false,
     filter_chains: [tls === undefined ? chain : { ...chain, transport_socket: tlsSocket(tls) }],
   };
+}
+
+/** Envoy's default is to wait for 512 spans. */
+const promptSpans = {
+  layers: [{ name: "test", static_layer: { "tracing.opentelemetry.min_flush_spans": 1 } }],
+};
+
+/** Every request is traced, unless its client says otherwise. */
+function tracing(collectorPort: number): object {
+  const uri = `http://127.0.0.1:${collectorPort}/v1/traces`;
+  const config = typed("envoy.config.trace.v3.OpenTelemetryConfig", {
+    service_name: "envoy",
+    http_service: { http_uri: { uri, cluster: "collector", timeout: "2s" } },
+  });
+  return { provider: { name: "envoy.tracers.opentelemetry", typed_config: config } };
 }
 
 function httpFilters(setup: EnvoySetup): readonly object[] {

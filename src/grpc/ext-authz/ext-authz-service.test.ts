@@ -1,9 +1,11 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { Create } from "typebox/value";
 import { describe, expect, it } from "vitest";
+import { keptNotes } from "../../../test/support/call-notes.ts";
 import { fakePipeline } from "../../../test/support/fake-pipeline.ts";
 import { manualClock } from "../../../test/support/manual-clock.ts";
 import { callFrom } from "../../../test/support/pipeline.ts";
+import type { CallNotes } from "../../base/call-notes.ts";
 import { silentLogger } from "../../base/logger.ts";
 import { silentMeter } from "../../base/meter.ts";
 import { allow, deny } from "../../decision/decision.ts";
@@ -62,6 +64,7 @@ interface Given {
   readonly pipeline?: Partial<Pipeline>;
   readonly options?: Partial<ExtAuthzOptions>;
   readonly extensions?: Record<string, string>;
+  readonly notes?: CallNotes;
 }
 
 async function check(http: Http | undefined, given: Given = {}) {
@@ -70,7 +73,8 @@ async function check(http: Http | undefined, given: Given = {}) {
   const [handler] = createExtAuthz({ pipeline, options, ...quiet }).handlers.values();
   const attributes = { contextExtensions: given.extensions ?? {}, request: http ? { http } : {} };
   const request = create(CheckRequestSchema, { attributes });
-  const bytes = await handler!(toBinary(CheckRequestSchema, request), callFrom());
+  const call = { ...callFrom(), notes: given.notes };
+  const bytes = await handler!(toBinary(CheckRequestSchema, request), call);
   const { status, httpResponse, dynamicMetadata } = fromBinary(CheckResponseSchema, bytes);
   return { code: status?.code, http: httpResponse, reason: dynamicMetadata?.["reason"] };
 }
@@ -222,6 +226,47 @@ describe("what fails", () => {
       expect((await check(runs, { pipeline: { check: later }, options })).code).toBe(14);
     },
   );
+});
+
+describe("notes", () => {
+  it("have the headers that name the request's trace, and the answer as it was given", async () => {
+    const noted = async (given: Given) => {
+      const notes = keptNotes();
+      const headers = { ...runs.headers, traceparent: "00-a", "X-B3-TraceId": "none" };
+      await check({ ...runs, headers }, { ...given, notes });
+      expect(notes.noted[0]).toEqual(["carries", expect.objectContaining({ traceparent: "00-a" })]);
+      return notes.noted.slice(1);
+    };
+    const decided = (reason: string) => [["decided", expect.objectContaining({ reason })]];
+    expect(await noted({ pipeline: saying(true) })).toEqual(decided("policy:allow"));
+    expect(await noted({ options: { decide: "rbac" } })).toEqual(
+      decided("permission:agent:execute"),
+    );
+    const fails = (kind: ErrorKind): Partial<Pipeline> => ({
+      check: () => Promise.reject(new PdpError(kind, "fails")),
+    });
+    const options = { decide: "rbac" } as const;
+    expect(await noted({ options, pipeline: fails("not-found") })).toEqual(
+      decided("unavailable:policy"),
+    );
+    expect(await noted({ options, pipeline: fails("deadline-exceeded") })).toEqual([
+      ["failed", "deadline-exceeded"],
+    ]);
+  });
+
+  it("say which call it was whose failure is logged", async () => {
+    const notes = keptNotes();
+    const causes: unknown[] = [];
+    const evaluate = () => {
+      throw new TypeError("x is not a function");
+    };
+    const refuse: Pipeline["refuse"] = (_, reason, cause) => {
+      causes.push(cause);
+      return deny(frame, reason);
+    };
+    await check(runs, { pipeline: { evaluate, refuse }, notes });
+    expect(causes).toEqual([{ error: expect.objectContaining({ kind: "internal" }), notes }]);
+  });
 });
 
 describe("rbac", () => {

@@ -17,6 +17,7 @@ import { checkDryRun, createDryRuns, DRY_RUN_EXTENSION } from "./dry-run.ts";
 import { invalidField } from "./malformed.ts";
 import type { ExtAuthzOptions } from "./options.ts";
 import { plainAnswer } from "./rego-result.ts";
+import { traceHeadersOf } from "./request-line.ts";
 import { createRouteQuestions } from "./route-questions.ts";
 import { createWays } from "./ways.ts";
 
@@ -74,7 +75,10 @@ export function createExtAuthz(deps: ExtAuthzDeps): ExtAuthz {
     const error = toPdpError(thrown);
     const { reason, status, isTold, isFailure } = REFUSALS[error.kind];
     const { application } = way === "rego" ? options : options.rbac;
-    const decision = pipeline.refuse(application, reason, error);
+    const notes = asked?.call.notes;
+    const decision = pipeline.refuse(application, reason, { error, notes });
+    if (isFailure) notes?.failed(error.kind);
+    else notes?.decided(decision);
     const pass = asked && dryRuns.passOf(asked, decision);
     if (pass !== undefined) return encodeDryRunPass(pass);
     if (isFailure) return encodeNoAnswer(status);
@@ -86,10 +90,12 @@ export function createExtAuthz(deps: ExtAuthzDeps): ExtAuthz {
     let way: string | undefined;
     let asked: Asked | undefined;
     const answered = ({ decision, answer }: Outcome): Uint8Array => {
+      call.notes?.decided(decision);
       const pass = decision.allowed || !asked ? undefined : dryRuns.passOf(asked, decision);
       return pass === undefined ? encodeAuthorization(decision, answer) : encodeDryRunPass(pass);
     };
     const failed = (error: unknown) => refused(error, way, asked);
+    call.notes?.carries(() => traceHeadersOf(bytes));
     try {
       const extensions = readContextExtensions(bytes);
       checkExtensions(extensions);

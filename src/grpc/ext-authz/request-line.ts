@@ -1,3 +1,4 @@
+import type { TraceHeaders } from "../../base/trace-context.ts";
 import { partsAt } from "../../decision/document-parts.ts";
 import { type HttpCheck, readHttpCheck } from "./check-request.ts";
 
@@ -15,4 +16,19 @@ export function requestLine({ attributes, path }: HttpCheck): { method: string; 
   const end = path.search(/[?#]/);
   const shown = (end < 0 ? path : path.slice(0, end)).slice(0, PATH_SHOWN_MAX).toWellFormed();
   return { method, path: shown };
+}
+
+const TRACE_HEADERS = ["traceparent", "tracestate", "b3"].concat(
+  ["traceid", "spanid", "sampled", "flags"].map((name) => `x-b3-${name}`),
+);
+const TRACE_PARTS = partsAt(TRACE_HEADERS.map((name) => `request.http.headers.${name}`));
+const nothing: TraceHeaders = Object.freeze({});
+
+/** The headers that may name the trace which the request is part of; none of a malformed one. */
+export function traceHeadersOf(bytes: Uint8Array): TraceHeaders {
+  try {
+    return readHttpCheck(bytes, TRACE_PARTS).headers;
+  } catch {
+    return nothing;
+  }
 }

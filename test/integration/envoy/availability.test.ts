@@ -99,7 +99,8 @@ describe("requests through Envoy", { timeout: 300_000 }, () => {
     const addresses = servers.map(({ address }) => address);
     const envoy = await startEnvoy({
       ...{ pdp: addresses, upstreamPort: upstream.port },
-      ...{ healthIntervalMs: 100, retries: 3 },
+      // A check that fails is told from one that is denied.
+      ...{ healthIntervalMs: 100, retries: 3, statusOnError: 503 },
     });
     let restarts = Promise.resolve();
     const restart = async (which: number, state: string): Promise<void> => {
