@@ -130,7 +130,7 @@ async function startGrpc(
   stops: (() => Promise<void> | void)[],
 ): Promise<GrpcServer> {
   const grpc = await createGrpcServer({
-    ...{ clock, logger, meter, options: config.grpc },
+    ...{ clock, logger, meter, health, options: config.grpc },
     ...doors,
   });
   health.onStatus((status) => grpc.setServing(status === "ready"));

@@ -6,6 +6,7 @@ export interface Peer {
   /**
    * How the connection came in; trust is configured per kind. `control` is the operator's own
    * socket, which only the server's user can open: whoever is there may ask and state anything.
+   * `loopback` is any process of the machine, by an abstract socket too.
    */
   readonly kind: "control" | "unix" | "loopback" | "network";
   /** URI and DNS subject alternative names of a verified client certificate; empty without one. */

@@ -20,6 +20,7 @@ export function findContradictions(config: Config): readonly Contradiction[] {
     ...inCache(config),
     ...inPipeline(config),
     ...inListenAddresses(config),
+    ...inTls(config),
     ...betweenListeners(config),
     ...inHeldBytes(config),
     ...inTelemetry(config),
@@ -96,11 +97,25 @@ function* inListenAddresses({ grpc }: Config): Iterable<Contradiction> {
   }
 }
 
+/** Whoever asks for TLS gets it, or hears that something is missing. */
+function* inTls({ grpc }: Config): Iterable<Contradiction> {
+  const index = grpc.listen.findIndex((address) => address.startsWith("tls://"));
+  if (index >= 0 && grpc.tls === undefined) {
+    const message = "needs grpc.tls.certificate_file and grpc.tls.key_file";
+    yield { path: `grpc.listen[${index}]`, message: `${grpc.listen[index]} ${message}` };
+  }
+  if (index < 0 && grpc.tls !== undefined) {
+    const message = "is set, and no address of grpc.listen begins with tls://";
+    yield { path: "grpc.tls", message };
+  }
+}
+
 function* betweenListeners({ grpc, telemetry, admin }: Config): Iterable<Contradiction> {
   const path = "grpc.listen";
   const { diagnosticsEnabled, diagnosticsHost: host, diagnosticsPort: port } = telemetry;
   const diagnostics = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-  if (diagnosticsEnabled && port !== 0 && grpc.listen.includes(diagnostics)) {
+  const taken = grpc.listen.map((address) => address.replace(/^tls:\/\//, ""));
+  if (diagnosticsEnabled && port !== 0 && taken.includes(diagnostics)) {
     yield { path, message: `${diagnostics} is the diagnostics port already` };
   }
   if (grpc.listen.includes(`unix:${admin.controlSocket}`)) {

@@ -130,6 +130,18 @@ const refused: readonly [what: string, yaml: string, ...problems: string[]][] = 
     "p.yaml:1: grpc.listen: state/control.sock is admin.control_socket already",
   ],
   [
+    "TLS on a port of somebody else's, without a certificate",
+    'grpc: { listen: ["127.0.0.1:1", "tls://127.0.0.1:8282"] }',
+    "p.yaml:1: grpc.listen[1]: tls://127.0.0.1:8282 needs grpc.tls.certificate_file and " +
+      "grpc.tls.key_file",
+    "p.yaml:1: grpc.listen: 127.0.0.1:8282 is the diagnostics port already",
+  ],
+  [
+    "a certificate that no address shows",
+    "grpc:\n  tls: { certificate_file: a, key_file: b }\n",
+    "p.yaml: grpc.tls: is set, and no address of grpc.listen begins with tls://",
+  ],
+  [
     "an address that nobody can listen on",
     'grpc:\n  listen: ["127.0.0.1:9191", "127.0.0.1:99999", "unix:"]\n',
     'p.yaml:2: grpc.listen[1]: "127.0.0.1:99999" is not an address to listen on; expected host:port',

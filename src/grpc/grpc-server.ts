@@ -3,13 +3,18 @@
  * sockets. Not for deciding, and not for operators.
  */
 import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { Clock } from "../base/clock.ts";
+import type { Health } from "../base/health.ts";
 import { type ListenAddress, parseListenAddress } from "../base/listen-address.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Meter } from "../base/meter.ts";
+import { systemTimers } from "../base/timers.ts";
 import type { Tracer } from "../base/tracer.ts";
 import type { AnswerInBand, Peer, UnaryHandlers } from "../base/unary-handler.ts";
 import { createCallGate } from "./call-gate.ts";
+import { type ConnectionFailures, createConnectionFailures } from "./connection-failures.ts";
+import { abstractPeerOf, tcpPeerOf, tlsPeerOf, unixPeerOf } from "./connection-peer.ts";
 import { createDescriptorIndex } from "./descriptor-index.ts";
 import { file_envoy_service_auth_v3_external_auth } from "./gen/envoy/service/auth/v3/external_auth_pb.js";
 import { file_google_rpc_error_details } from "./gen/google/rpc/error_details_pb.js";
@@ -28,6 +33,9 @@ import {
 import { type Listener, listen } from "./listener.ts";
 import type { GrpcOptions } from "./options.ts";
 import { createReflectionHandler } from "./reflection-service.ts";
+import type { TlsOptions } from "./tls/options.ts";
+import { type ReloadedCredentials, reloadCredentials } from "./tls/reloaded-credentials.ts";
+import { createTlsDoor, type TlsDoor } from "./tls/tls-door.ts";
 
 /** What the server needs. */
 export interface GrpcServerDeps {
@@ -36,6 +44,7 @@ export interface GrpcServerDeps {
   readonly meter: Meter;
   /** Left out where calls are not traced. */
   readonly tracer?: Tracer | undefined;
+  readonly health: Health;
   readonly options: GrpcOptions;
   /** The unary methods by full name; health reports on their services. */
   readonly handlers: UnaryHandlers;
@@ -89,12 +98,15 @@ export async function createGrpcServer(deps: GrpcServerDeps): Promise<GrpcServer
     methods.set(path, { kind: "stream", serve: gate.stream(path, reflect) });
   }
   const connections = createConnectionCounters(deps.meter);
+  const failures = createConnectionFailures(deps);
+  const tls = options.tls && (await startTls(deps, options.tls));
   const doors: Door[] = [];
   try {
     for (const address of addresses) {
-      doors.push(await openDoor(address, { ...deps, methods, connections }));
+      doors.push(await openDoor(address, { ...deps, methods, connections, failures, tls }));
     }
   } catch (error) {
+    tls?.close();
     await Promise.all(doors.map((door) => door.close(0)));
     throw error;
   }
@@ -112,6 +124,7 @@ export async function createGrpcServer(deps: GrpcServerDeps): Promise<GrpcServer
       health.close();
       // Lets the last health answers out before the connections are told to go.
       await new Promise(setImmediate);
+      tls?.close();
       const closed = await Promise.all(doors.map((door) => door.close(timeoutMs)));
       const isGraceful = closed.every(Boolean);
       if (isGraceful) logger.info({}, "gRPC is drained. Every call was answered.");
@@ -121,6 +134,10 @@ export async function createGrpcServer(deps: GrpcServerDeps): Promise<GrpcServer
   };
 }
 
+function startTls(deps: GrpcServerDeps, options: TlsOptions): Promise<ReloadedCredentials> {
+  return reloadCredentials({ ...deps, timers: systemTimers, options });
+}
+
 /** One address that is listened on. */
 interface Door {
   readonly listener: Listener;
@@ -128,16 +145,22 @@ interface Door {
   close(timeoutMs: number): Promise<boolean>;
 }
 
-async function openDoor(
-  address: ListenAddress,
-  parts: Omit<TransportParts, "peerOf"> & {
-    readonly connections: ConnectionCounters;
-    readonly logger: Logger;
-  },
-): Promise<Door> {
-  const { connections, options, logger } = parts;
-  const peerOf = address.kind === "unix" ? () => unixPeer : tcpPeerOf;
-  const transport = createHttp2Transport({ ...parts, peerOf });
+/** What all doors share. */
+interface DoorParts extends Omit<TransportParts, "peerOf" | "onNotHttp2"> {
+  readonly connections: ConnectionCounters;
+  readonly failures: ConnectionFailures;
+  readonly tls: ReloadedCredentials | undefined;
+  readonly logger: Logger;
+}
+
+async function openDoor(address: ListenAddress, parts: DoorParts): Promise<Door> {
+  const { connections, failures, options, logger } = parts;
+  const transport = createHttp2Transport({
+    ...parts,
+    peerOf: peerOfKind(address),
+    onNotHttp2: (peer) => failures.add("not-http2", { peer }),
+  });
+  const entrance = entranceOf(address, transport, parts);
   const sockets = new Set<Socket>();
   const listener = await listen({
     address,
@@ -150,7 +173,7 @@ async function openDoor(
         sockets.delete(socket);
         connections.closed();
       });
-      transport.take(socket);
+      entrance.take(socket);
     },
     onRefused: connections.refused,
     onFailed: (error) => {
@@ -162,9 +185,29 @@ async function openDoor(
     listener,
     close: (timeoutMs) => {
       listener.close();
+      entrance.close();
       return shutDown(transport, sockets, timeoutMs);
     },
   };
+}
+
+/** What connections pass on their way to the transport: TLS where the address asks for it. */
+function entranceOf(
+  address: ListenAddress,
+  { take }: Transport,
+  { options, tls, failures }: DoorParts,
+): TlsDoor {
+  if (address.kind !== "tcp" || !address.isTls) return { take, close: () => {} };
+  if (options.tls === undefined || tls === undefined) {
+    throw new Error("grpc.listen has a tls:// address, and grpc.tls is not set");
+  }
+  return createTlsDoor({ options: options.tls, credentials: tls, failures, take });
+}
+
+function peerOfKind(address: ListenAddress): (socket: Socket) => Peer {
+  if (address.kind === "unix") return unixPeerOf;
+  if (address.kind === "abstract") return abstractPeerOf;
+  return address.isTls ? (socket) => tlsPeerOf(socket as TLSSocket) : tcpPeerOf;
 }
 
 /** Ends the sessions, and waits for their connections to close. */
@@ -192,19 +235,6 @@ async function shutDown(
 /** `/package.Service/Method` → `package.Service`, each once. */
 function servicesOf(handlers: UnaryHandlers): string[] {
   return [...new Set([...handlers.keys()].map((path) => path.split("/")[1]!))];
-}
-
-const unixPeer: Peer = { kind: "unix", certificateNames: [] };
-const loopbackPeer: Peer = { kind: "loopback", certificateNames: [] };
-const networkPeer: Peer = { kind: "network", certificateNames: [] };
-
-/** An address that can't be told, since the connection is gone already, is trusted least. */
-export function tcpPeerOf({ remoteAddress = "" }: Pick<Socket, "remoteAddress">): Peer {
-  const isLoopback =
-    remoteAddress.startsWith("127.") ||
-    remoteAddress === "::1" ||
-    remoteAddress.startsWith("::ffff:127.");
-  return isLoopback ? loopbackPeer : networkPeer;
 }
 
 interface ConnectionCounters {

@@ -28,7 +28,9 @@ export type Method =
 export interface TransportParts {
   /** By path, `/package.Service/Method`; nothing else is ever served, whatever it resembles. */
   readonly methods: ReadonlyMap<string, Method>;
-  readonly peerOf: (socket: Pick<Socket, "remoteAddress">) => Peer;
+  readonly peerOf: (socket: Socket) => Peer;
+  /** A connection was closed, since what came by it isn't HTTP/2. */
+  readonly onNotHttp2: (peer: string | undefined) => void;
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly options: GrpcOptions;
 }
@@ -55,6 +57,9 @@ const CONNECTION_SHARE = 1 / 2;
 
 /** Fields of a header block; Envoy allows 100, and one byte on the wire may mean a whole field. */
 const HEADER_FIELDS_MAX = 100;
+
+/** `NGHTTP2_ERR_BAD_CLIENT_MAGIC`, which Node's constants lack. */
+const BAD_CLIENT_MAGIC = -903;
 
 /** gRPC over Node's HTTP/2. */
 export function createHttp2Transport(parts: TransportParts): Transport {
@@ -103,6 +108,10 @@ interface SessionParts extends SharedParts {
 function serveSession(session: ServerHttp2Session, shared: SharedParts): void {
   const { calls, options } = shared;
   const lifetime = limitLifetime(session, options);
+  const { remoteAddress } = session.socket;
+  session.on("error", ({ errno }: NodeJS.ErrnoException) => {
+    if (errno === BAD_CLIENT_MAGIC) shared.onNotHttp2(remoteAddress);
+  });
   const budget = new ByteBudget(options.heldBytesMax * CONNECTION_SHARE, shared.budget);
   const parts: SessionParts = { ...shared, budget, peer: shared.peerOf(session.socket) };
   function closed(this: ServerHttp2Stream): void {

@@ -3,13 +3,17 @@ import { existsSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { fakeDecision } from "../../test/support/fake-pipeline.ts";
 import { CHECK, createGrpcBench } from "../../test/support/grpc-bench.ts";
+import { callHeaders, http2Call } from "../../test/support/http2-call.ts";
 import { checkFields } from "../../test/support/wire.ts";
 import type { Peer } from "../base/unary-handler.ts";
-import { type GrpcServer, tcpPeerOf } from "./grpc-server.ts";
+import type { Pipeline } from "../pipeline/pipeline.ts";
+import { tcpPeerOf } from "./connection-peer.ts";
+import type { GrpcServer } from "./grpc-server.ts";
 import { listen } from "./listener.ts";
+import { encodeMessage } from "./message-reader.ts";
 
 const { clientOf, folder, serve, close } = createGrpcBench();
 afterEach(close);
@@ -44,7 +48,7 @@ describe("listen()", () => {
     const failures: Error[] = [];
     const taken = Promise.withResolvers<Socket>();
     const listener = await listen({
-      address: { kind: "tcp", host: "127.0.0.1", port: 0 },
+      address: { kind: "tcp", host: "127.0.0.1", port: 0, isTls: false },
       socketMode: 0o600,
       connectionsMax: 1,
       onConnection: taken.resolve,
@@ -88,7 +92,15 @@ describe("listen()", () => {
   });
 
   it("refuses what is no address, a path that is too long, and a port that is taken", async () => {
-    for (const address of ["9191", "localhost", "127.0.0.1:65536", "unix:", "http://x:1", ":80"]) {
+    for (const address of [
+      "9191",
+      "localhost",
+      "127.0.0.1:65536",
+      "unix:",
+      "http://x:1",
+      ":80",
+      "tls://x",
+    ]) {
       await expect(serve({}, { listen: [address] })).rejects.toThrow(/is not an address|no socket/);
     }
     const long = `unix:/tmp/${"a".repeat(120)}`;
@@ -104,6 +116,67 @@ describe("listen()", () => {
     await expect(serve({}, { listen: [`unix:${path}`] })).rejects.toThrow(
       `The folder of the socket ${path} is missing. Make it, or choose another path in ` +
         "grpc.listen (POSTERN_GRPC_LISTEN).",
+    );
+  });
+
+  describe.runIf(process.platform === "linux")("with an abstract socket", () => {
+    const NAME = `postern-${process.pid}`;
+    const address = `unix-abstract:${NAME}`;
+    const checkBy = (connection: Socket) => {
+      const session = connectHttp2("http://localhost", { createConnection: () => connection });
+      return http2Call(session, callHeaders(CHECK), [encodeMessage(checkFields())]).finally(() =>
+        session.destroy(),
+      );
+    };
+
+    it("answers, and trusts whoever connects no more than a loopback address", async () => {
+      const peers: Peer[] = [];
+      const check: Pipeline["check"] = (request, { peer }) => {
+        peers.push(peer);
+        return fakeDecision(request);
+      };
+      const server = await serve({ check }, { listen: [address] });
+      expect(server.addresses).toEqual([address]);
+      expect(await checkBy(connect({ path: `\0${NAME}` }))).toMatchObject({ status: "0" });
+      expect(peers).toEqual([{ kind: "loopback", certificateNames: [] }]);
+    });
+
+    it("refuses a name that somebody has, and gives its own back", async () => {
+      const server = await serve({}, { listen: [address] });
+      await expect(serve({}, { listen: [address] })).rejects.toThrow(
+        `Can't listen on ${address}: another process listens there`,
+      );
+      await server.drain(0);
+      await serve({}, { listen: [address] });
+    });
+
+    it("is refused where there are none", async () => {
+      const { platform } = process;
+      Object.defineProperty(process, "platform", { value: "darwin" });
+      onTestFinished(() => void Object.defineProperty(process, "platform", { value: platform }));
+      await expect(serve({}, { listen: [address] })).rejects.toThrow(
+        "only Linux has abstract sockets. Change grpc.listen (POSTERN_GRPC_LISTEN).",
+      );
+    });
+  });
+
+  it("refuses a name that can't be one, and one where a path should be", async () => {
+    const long = "x".repeat(108);
+    for (const name of ["", "a b", "é", "a\0", long]) {
+      await expect(serve({}, { listen: [`unix-abstract:${name}`] })).rejects.toThrow(
+        "has no name of an abstract socket; expected unix-abstract: and 1 to 107 visible ASCII",
+      );
+    }
+    for (const address of ["unix:@postern", "unix://@postern"]) {
+      await expect(serve({}, { listen: [address] })).rejects.toThrow(
+        "is no path but the name of an abstract socket; expected unix-abstract:postern",
+      );
+    }
+  });
+
+  it("speaks no TLS without a certificate", async () => {
+    await expect(serve({}, { listen: ["tls://127.0.0.1:0"] })).rejects.toThrow(
+      "grpc.listen has a tls:// address, and grpc.tls is not set",
     );
   });
 

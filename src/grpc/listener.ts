@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { ListenAddress } from "../base/listen-address.ts";
 import { listenFailure } from "../base/listen-failure.ts";
+import { optionName } from "../base/option-name.ts";
 import { KiB } from "../base/sizes.ts";
 import { listenOnUnixSocket } from "../base/unix-socket.ts";
 
@@ -22,7 +23,7 @@ export interface ListenRequest {
 
 /** A socket that takes connections. */
 export interface Listener {
-  /** With the port that was taken where port 0 asked for any; `unix:/path` for a unix socket. */
+  /** As configured, with the port that was taken where port 0 asked for any. */
   readonly address: string;
   /** Takes no further connections and removes the socket file; leaves open connections alone. */
   close(): void;
@@ -39,12 +40,27 @@ export async function listen(request: ListenRequest): Promise<Listener> {
     if (server.listening) onFailed(error);
   });
   if (address.kind === "unix") return listenOnPath(server, address.path, request.socketMode);
-  const { host: wanted, port } = address;
+  if (address.kind === "abstract") return listenOnName(server, address.name);
+  const { host: wanted, port, isTls } = address;
+  const scheme = isTls ? "tls://" : "";
   await bind(server, { host: wanted, port }).catch((error: Error) => {
-    throw listenFailure({ where: addressText(wanted, port), option: OPTION, error });
+    throw listenFailure({ where: scheme + addressText(wanted, port), option: OPTION, error });
   });
   const bound = server.address() as AddressInfo;
-  return { address: addressText(bound.address, bound.port), close: () => server.close() };
+  return { address: scheme + addressText(bound.address, bound.port), close: () => server.close() };
+}
+
+async function listenOnName(server: Server, name: string): Promise<Listener> {
+  const address = `unix-abstract:${name}`;
+  if (process.platform !== "linux") {
+    throw new Error(
+      `Can't listen on ${address}: only Linux has abstract sockets. Change ${optionName(OPTION)}.`,
+    );
+  }
+  await bind(server, { path: `\0${name}` }).catch((error: Error) => {
+    throw listenFailure({ where: address, option: OPTION, error });
+  });
+  return { address, close: () => server.close() };
 }
 
 async function listenOnPath(server: Server, path: string, mode: number): Promise<Listener> {

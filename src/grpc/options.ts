@@ -1,13 +1,14 @@
 import { type Static, Type } from "typebox";
 import { TIMER_MS_MAX } from "../base/deadline.ts";
 import { KiB, MiB } from "../base/sizes.ts";
+import { tlsOptionsSchema } from "./tls/options.ts";
 
 /** Where calls come in, and who may open the sockets. */
 const listenProperties = {
   listen: Type.Array(Type.String({ minLength: 1, maxLength: 300 }), {
     description:
-      "Addresses to listen on: `127.0.0.1:9191`, `[::1]:9191`, or `unix:/run/postern.sock`, in a " +
-      "folder that exists.",
+      "Addresses to listen on: `127.0.0.1:9191`, `[::1]:9191`, either after `tls://` with TLS, " +
+      "`unix:/run/postern.sock`, in a folder that exists, or `unix-abstract:postern`, on Linux.",
     default: ["127.0.0.1:9191"],
     minItems: 1,
     maxItems: 16,
@@ -20,6 +21,9 @@ const listenProperties = {
     reason: "Only processes of the same user may ask, unless a shared group is wanted (0660).",
   }),
 };
+
+/** TLS of the addresses that ask for it. */
+const tlsProperties = { tls: Type.Optional(tlsOptionsSchema) };
 
 /** What one connection, and all of them together, may take. */
 const limitProperties = {
@@ -143,7 +147,7 @@ const lifetimeProperties = {
 
 /** Options of the gRPC door. */
 export const grpcOptionsSchema = Type.Object(
-  { ...listenProperties, ...limitProperties, ...lifetimeProperties },
+  { ...listenProperties, ...tlsProperties, ...limitProperties, ...lifetimeProperties },
   { additionalProperties: false, description: "The gRPC door." },
 );
 

@@ -136,10 +136,12 @@ export const pipelineOptionsSchema = Type.Object(
     trust: Type.Object(
       {
         unix: callers("Callers on the unix socket."),
-        loopback: callers("Callers on this machine's loopback addresses."),
+        loopback: callers("Callers on this machine's loopback addresses, and on abstract sockets."),
         network: callers("Callers from elsewhere, whether or not they show a certificate."),
         certificates: Type.Record(Type.String({ minLength: 1, maxLength: 2048 }), trustSchema, {
-          description: "By subject alternative name (URI or DNS) of a verified certificate.",
+          description:
+            "By subject alternative name (URI or DNS) of a verified certificate, exactly as it " +
+            "stands there.",
           default: {},
           reason: "Which workloads may state what is for the operator to say.",
         }),

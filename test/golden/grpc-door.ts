@@ -3,6 +3,7 @@ import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
 import { Create } from "typebox/value";
 import { systemClock } from "../../src/base/clock.ts";
+import { silentHealth } from "../../src/base/health.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import { silentMeter } from "../../src/base/meter.ts";
 import type { UnaryHandlers } from "../../src/base/unary-handler.ts";
@@ -25,6 +26,7 @@ export async function openGrpcDoor(handlers: UnaryHandlers): Promise<GrpcDoor> {
     clock: systemClock,
     logger: silentLogger,
     meter: silentMeter,
+    health: silentHealth,
     options: { ...Create(grpcOptionsSchema), listen: ["127.0.0.1:0"] },
     handlers,
   });

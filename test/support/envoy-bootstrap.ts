@@ -2,8 +2,12 @@ import type { TlsFiles } from "./tls-files.ts";
 
 /** How an Envoy is started: one listener, ext_authz before one upstream. */
 export interface EnvoySetup {
-  /** Where the PDP listens: `host:port` with an address as host, or `unix:/path`. */
+  /** Where the PDP listens, as Postern says it, with an address as host. */
   readonly pdp: readonly string[];
+  /** How TLS is spoken with a `tls://` one, which is called `localhost`. */
+  readonly pdpTls?: UpstreamTls;
+  /** How many checks a connection is for; any number unless said. */
+  readonly pdpRequestsPerConnection?: number;
   /** Port of 127.0.0.1 that allowed requests go to. */
   readonly upstreamPort: number;
   /** Port of 127.0.0.1 to listen on; a free one if left out. */
@@ -33,6 +37,9 @@ export interface EnvoySetup {
   /** Port of 127.0.0.1 where spans of every request are posted, as OTLP over HTTP. */
   readonly collectorPort?: number;
 }
+
+/** Whom Envoy trusts, and which certificate it shows, if any: paths of PEM files. */
+export type UpstreamTls = Pick<TlsFiles, "ca"> & Partial<TlsFiles>;
 
 /** What of a request's body is sent along. */
 export interface RequestBodySetup {
@@ -71,7 +78,7 @@ export function envoyBootstrap(setup: EnvoySetup, places: EnvoyPlaces): object {
     static_resources: {
       listeners: [listener(setup, places)],
       clusters: [
-        cluster("pdp", setup.pdp.map(pdpAddress), { ...HTTP2, ...careOfPdps(setup) }),
+        cluster("pdp", setup.pdp.map(pdpAddress), { ...pdpProtocol(setup), ...careOfPdps(setup) }),
         cluster("upstream", [hostAddress("127.0.0.1", setup.upstreamPort)]),
         ...(collectorPort === undefined
           ? []
@@ -220,14 +227,36 @@ function tlsSocket({ ca, certificate, key }: TlsFiles): object {
   };
 }
 
-const HTTP2 = {
-  typed_extension_protocol_options: {
-    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
-      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-      { explicit_http_config: { http2_protocol_options: {} } },
-    ),
-  },
-};
+/** HTTP/2, with TLS or without. */
+function pdpProtocol({ pdpTls, pdpRequestsPerConnection }: EnvoySetup): object {
+  const protocol = typed("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", {
+    explicit_http_config: { http2_protocol_options: {} },
+    common_http_protocol_options: { max_requests_per_connection: pdpRequestsPerConnection },
+  });
+  const name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+  return {
+    typed_extension_protocol_options: { [name]: protocol },
+    ...(pdpTls && { transport_socket: upstreamTlsSocket(pdpTls) }),
+  };
+}
+
+function upstreamTlsSocket({ ca, certificate, key }: UpstreamTls): object {
+  const own = { certificate_chain: { filename: certificate }, private_key: { filename: key } };
+  const localhost = { san_type: "DNS", matcher: { exact: "localhost" } };
+  return {
+    name: "envoy.transport_sockets.tls",
+    typed_config: typed("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", {
+      sni: "localhost",
+      common_tls_context: {
+        tls_certificates: certificate === undefined ? [] : [own],
+        validation_context: {
+          trusted_ca: { filename: ca },
+          match_typed_subject_alt_names: [localhost],
+        },
+      },
+    }),
+  };
+}
 
 function cluster(name: string, addresses: readonly object[], options: object = {}): object {
   const endpoints = addresses.map((address) => ({ endpoint: { address } }));
@@ -242,8 +271,11 @@ function cluster(name: string, addresses: readonly object[], options: object = {
 
 function pdpAddress(target: string): object {
   if (target.startsWith("unix:")) return { pipe: { path: target.slice("unix:".length) } };
-  const colon = target.lastIndexOf(":");
-  return hostAddress(target.slice(0, colon), Number(target.slice(colon + 1)));
+  const [, name] = /^unix-abstract:(.*)$/.exec(target) ?? [];
+  if (name !== undefined) return { pipe: { path: `@${name}` } };
+  const authority = target.replace(/^tls:\/\//, "");
+  const colon = authority.lastIndexOf(":");
+  return hostAddress(authority.slice(0, colon), Number(authority.slice(colon + 1)));
 }
 
 function hostAddress(address: string, port: number): object {

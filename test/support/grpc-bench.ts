@@ -3,15 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Value } from "typebox/value";
 import { systemClock } from "../../src/base/clock.ts";
+import { silentHealth } from "../../src/base/health.ts";
 import { type Logger, silentLogger } from "../../src/base/logger.ts";
-import { silentMeter } from "../../src/base/meter.ts";
+import { type Meter, silentMeter } from "../../src/base/meter.ts";
 import type { Decision } from "../../src/decision/decision.ts";
 import { createDecisionService } from "../../src/grpc/decision-service.ts";
 import { createGrpcServer, type GrpcServer } from "../../src/grpc/grpc-server.ts";
 import { type GrpcOptions, grpcOptionsSchema } from "../../src/grpc/options.ts";
 import type { Pipeline } from "../../src/pipeline/pipeline.ts";
 import { fakeDecision, fakePipeline } from "./fake-pipeline.ts";
-import { createGrpcClient, type GrpcClient } from "./grpc-client.ts";
+import { type ClientTls, createGrpcClient, type GrpcClient } from "./grpc-client.ts";
 
 /** Full name of the method most tests call. */
 export const CHECK = "/postern.v1.DecisionService/Check";
@@ -24,7 +25,7 @@ export const question = {
 };
 
 /** Options that differ from the defaults, and where to log. */
-export type ServerSettings = Partial<GrpcOptions> & { logger?: Logger };
+export type ServerSettings = Partial<GrpcOptions> & { logger?: Logger; meter?: Meter };
 
 /** gRPC servers, clients and folders that one test makes and `close` takes away. */
 export function createGrpcBench() {
@@ -34,7 +35,7 @@ export function createGrpcBench() {
 
   async function serve(
     pipeline: Partial<Pipeline> = {},
-    { logger = silentLogger, ...overrides }: ServerSettings = {},
+    { logger = silentLogger, meter = silentMeter, ...overrides }: ServerSettings = {},
   ): Promise<GrpcServer> {
     const defaults = Value.Create(grpcOptionsSchema) as GrpcOptions;
     const options = { ...defaults, listen: ["127.0.0.1:0"], ...overrides };
@@ -42,14 +43,18 @@ export function createGrpcBench() {
       pipeline: fakePipeline(pipeline),
       batchItemsMax: options.batchItemsMax,
     });
-    const deps = { clock: systemClock, logger, meter: silentMeter, options, handlers };
-    const server = await createGrpcServer(deps);
+    const base = { clock: systemClock, logger, meter, health: silentHealth };
+    const server = await createGrpcServer({ ...base, options, handlers });
     servers.push(server);
     return server;
   }
 
-  function clientOf(server: GrpcServer, address = server.addresses[0]!): GrpcClient {
-    const client = createGrpcClient(address);
+  function clientOf(
+    server: GrpcServer,
+    address = server.addresses[0]!,
+    tls?: ClientTls,
+  ): GrpcClient {
+    const client = createGrpcClient(address, tls);
     clients.push(client);
     return client;
   }

@@ -26,10 +26,22 @@ export interface GrpcClient {
   close(): void;
 }
 
-/** Connects to `host:port` or `unix:/path`. */
-export function createGrpcClient(address: string): GrpcClient {
+/** PEM texts of a client: whom it trusts, and who it is. */
+export interface ClientTls {
+  readonly ca: Buffer;
+  readonly key?: Buffer;
+  readonly cert?: Buffer;
+}
+
+/** Connects to `host:port` or `unix:/path`; with `tls` to `tls://host:port`, called `localhost`. */
+export function createGrpcClient(address: string, tls?: ClientTls): GrpcClient {
+  const channel =
+    tls === undefined
+      ? credentials.createInsecure()
+      : credentials.createSsl(tls.ca, tls.key ?? null, tls.cert ?? null);
   // A pool of its own, so that tests do not share connections.
-  const inner = new Client(address, credentials.createInsecure(), {
+  const inner = new Client(address.replace(/^tls:\/\//, ""), channel, {
+    ...(tls && { "grpc.ssl_target_name_override": "localhost" }),
     "grpc.use_local_subchannel_pool": 1,
     "grpc.max_receive_message_length": -1,
   });

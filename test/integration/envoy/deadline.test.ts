@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import type { Deadline } from "../../../src/base/deadline.ts";
 import { noDeadline } from "../../../src/base/deadline.ts";
+import { silentHealth } from "../../../src/base/health.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { PdpError } from "../../../src/decision/error.ts";
 import { createExtAuthz } from "../../../src/grpc/ext-authz/ext-authz-service.ts";
@@ -35,7 +36,7 @@ beforeAll(async () => {
   });
   const options = Create(extAuthzOptionsSchema) as ExtAuthzOptions;
   server = await createGrpcServer({
-    ...{ clock: systemClock, logger: silentLogger, meter },
+    ...{ clock: systemClock, logger: silentLogger, meter, health: silentHealth },
     options: { ...(Create(grpcOptionsSchema) as GrpcOptions), listen: ["127.0.0.1:0"] },
     ...createExtAuthz({ pipeline, options, clock: systemClock, logger: silentLogger, meter }),
   });
