@@ -1,11 +1,9 @@
-import { readFileSync } from "node:fs";
-import { createFileRegistry, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
-import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { PdpError } from "../../decision/error.ts";
 import type { HttpCheck } from "./check-request.ts";
 import type { ExtAuthzOptions } from "./options.ts";
 import { type ParsedBody, parseBody } from "./parsed-body.ts";
 import type { ParsedPath } from "./parsed-path.ts";
+import { readProtoset } from "./protoset.ts";
 
 /** The body of a request, or that there is none that can be read. */
 export interface BodyReading extends ParsedBody {
@@ -32,17 +30,4 @@ export function createBodyReader(
       return { parsedBody: null, isTruncated: false, isMalformed };
     }
   };
-}
-
-function readProtoset(path: string | undefined): FileRegistry | undefined {
-  if (path === undefined) return undefined;
-  try {
-    return createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(path)));
-  } catch (cause) {
-    const name = "ext_authz.proto_descriptor (POSTERN_EXT_AUTHZ_PROTO_DESCRIPTOR)";
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`${name}: ${JSON.stringify(path)} is no protoset that can be read: ${why}`, {
-      cause,
-    });
-  }
 }

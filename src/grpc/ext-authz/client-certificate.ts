@@ -2,39 +2,38 @@
  * A field of the client's certificate as `x-forwarded-client-cert` has it: `uri`, `dns`, `subject` or
  * `hash` of the last element, which is the one that the nearest proxy has verified; those before it
  * are what it was told. `undefined` where the header is malformed, or lacks the field, or has it twice.
+ *
+ * Envoy quotes subjects alone: a URI or DNS name with a comma or a semicolon in it, or a client's own
+ * header with an open quotation, would be read as another element or field. So the header has to be
+ * such that it can be read in one way: see `ELEMENT`.
  */
 export function clientCertificateField(header: string, field: string): string | undefined {
-  const elements = splitOutsideQuotes(header, ",");
-  const pairs = splitOutsideQuotes(elements?.at(-1) ?? "", ";");
-  if (elements === undefined || pairs === undefined) return undefined;
-  const values = pairs.flatMap((pair) => {
-    const equals = pair.indexOf("=");
-    const isIt = pair.slice(0, equals).trim().toLowerCase() === field;
-    return isIt ? [unquote(pair.slice(equals + 1).trim())] : [];
-  });
-  const [value] = values;
-  return values.length === 1 && value !== "" ? value : undefined;
+  const elements = elementsOf(header);
+  const values = elements?.at(-1)?.filter(({ name }) => name === field) ?? [];
+  const [found] = values;
+  return values.length === 1 && found?.value !== "" ? found?.value : undefined;
 }
 
-/** `undefined` where a quotation does not end. */
-function splitOutsideQuotes(text: string, separator: string): string[] | undefined {
-  const parts: string[] = [];
-  let isQuoted = false;
-  let from = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    const character = text[at];
-    if (character === "\\" && isQuoted) at += 1;
-    else if (character === '"') isQuoted = !isQuoted;
-    else if (character === separator && !isQuoted) {
-      parts.push(text.slice(from, at));
-      from = at + 1;
-    }
+interface CertificateField {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** A field, a value in quotes or without any, and what follows it. */
+const FIELD = /\s*([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",;]*?))\s*([,;]|$)/y;
+
+/** `undefined` where the header can be read in no way, or in more than one. */
+function elementsOf(header: string): CertificateField[][] | undefined {
+  const elements: CertificateField[][] = [[]];
+  for (let at = 0; at < header.length; at = FIELD.lastIndex) {
+    FIELD.lastIndex = at;
+    const match = FIELD.exec(header);
+    if (match === null) return undefined;
+    const [, name = "", quoted, plain = "", end] = match;
+    const value = quoted?.replace(/\\(.)/gs, "$1") ?? plain;
+    elements.at(-1)!.push({ name: name.toLowerCase(), value });
+    if (end === ",") elements.push([]);
+    if (end === "") break;
   }
-  parts.push(text.slice(from));
-  return isQuoted ? undefined : parts;
-}
-
-function unquote(text: string): string {
-  const isQuoted = text.length >= 2 && text.startsWith('"') && text.endsWith('"');
-  return isQuoted ? text.slice(1, -1).replace(/\\(.)/g, "$1") : text;
+  return elements;
 }

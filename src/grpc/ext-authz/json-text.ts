@@ -13,11 +13,11 @@ const VALUES_MAX = 32_768;
 
 /**
  * The value that a body, or a part of it, says. Whole numbers are exact, others the nearest double. Of
- * a name given twice the last value counts; half a surrogate pair becomes U+FFFD. Objects inherit
+ * a name given twice the last value counts, or with `names-once` it is refused; half a surrogate pair becomes U+FFFD. Objects inherit
  * nothing. Throws `PdpError` `invalid-argument`, which shows nothing of the text.
  */
-export function parseJsonText(text: string): InputValue {
-  return new JsonReader(text).read();
+export function parseJsonText(text: string, names: "any" | "names-once" = "any"): InputValue {
+  return new JsonReader(text, names === "names-once").read();
 }
 
 /**
@@ -27,11 +27,13 @@ export function parseJsonText(text: string): InputValue {
  */
 class JsonReader {
   readonly #text: string;
+  readonly #isOnce: boolean;
   #at = 0;
   #values = 0;
 
-  constructor(text: string) {
+  constructor(text: string, isOnce: boolean) {
     this.#text = text;
+    this.#isOnce = isOnce;
   }
 
   read(): InputValue {
@@ -69,6 +71,7 @@ class JsonReader {
       if (this.#next() !== '"') throw this.#fault();
       const name = this.#string();
       if (!this.#take(":")) throw this.#fault();
+      if (this.#isOnce && name in object) throw malformed("body", "has a name twice");
       object[name] = this.#value(depth + 1);
     } while (this.#take(","));
     if (!this.#take("}")) throw this.#fault();

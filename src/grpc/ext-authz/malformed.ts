@@ -12,3 +12,10 @@ export function invalidField(field: string, why: string): PdpError {
 export function malformed(part: HttpPart, why: string): PdpError {
   return invalidField(`attributes.request.http.${part}`, why);
 }
+
+/** Throws `PdpError` `too-large` for a body that is larger. */
+export function refuseLarge(bytes: number, bytesMax: number): void {
+  if (bytes <= bytesMax) return;
+  const field = "attributes.request.http.body";
+  throw new PdpError("too-large", `${field}: is larger than ${bytesMax} bytes`, { field });
+}

@@ -6,11 +6,10 @@
 import type { FileRegistry } from "@bufbuild/protobuf";
 import { quoted } from "../../base/quoted.ts";
 import { KiB } from "../../base/sizes.ts";
-import { PdpError } from "../../decision/error.ts";
 import type { InputValue } from "../../pipeline/pipeline.ts";
 import { parseGrpcBody } from "./grpc-body.ts";
 import { parseJsonText } from "./json-text.ts";
-import { malformed } from "./malformed.ts";
+import { malformed, refuseLarge } from "./malformed.ts";
 import { parameterOf, parseMediaType } from "./media-type.ts";
 import { parseMultipartForm } from "./multipart-form.ts";
 import { byteString, parseQuery } from "./url-encoding.ts";
@@ -58,19 +57,16 @@ export function parseBody(source: BodySource): ParsedBody {
   for (const [part, read, bytesMax] of READERS) {
     if (!contentType.includes(part)) continue;
     // Before it is parsed: else a client could keep Envoy from an answer in time.
-    if (Math.max(source.rawBody.length, Buffer.byteLength(source.body)) > bytesMax) {
-      const field = "attributes.request.http.body";
-      throw new PdpError("too-large", `${field}: is larger than ${bytesMax} bytes`, { field });
-    }
+    refuseLarge(Math.max(source.rawBody.length, Buffer.byteLength(source.body)), bytesMax);
     return read(source);
   }
   return nothing;
 }
 
 /** An input has no room for more than that. */
-const BODY_BYTES_MAX = 256 * KiB;
+export const BODY_BYTES_MAX = 256 * KiB;
 /** Messages within messages, of two bytes each, take a thousand times as long as other bytes. */
-const GRPC_BODY_BYTES_MAX = 64 * KiB;
+export const GRPC_BODY_BYTES_MAX = 64 * KiB;
 
 type Read = (source: BodySource) => ParsedBody;
 

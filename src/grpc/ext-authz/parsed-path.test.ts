@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { PdpError } from "../../decision/error.ts";
 import { ParsedPath } from "./parsed-path.ts";
 
+const field = "attributes.request.http.path";
 const longQuery = `/?${"&".repeat(10_000)}`;
 
 describe("ParsedPath", () => {
@@ -9,13 +10,21 @@ describe("ParsedPath", () => {
     ['has the malformed escape "%zz"; expected "%" and two hex digits', "/%zz"],
     ['has the malformed escape "%2"; expected "%" and two hex digits', "/a%2"],
     ['has the malformed escape "%xx"; expected "%" and two hex digits', `/%${"x".repeat(10_000)}`],
+  ])("refuses a path that %s", (why, path) => {
+    const expected = new PdpError("invalid-argument", `${field}: ${why}`, { field });
+    expect(() => new ParsedPath(path)).toThrow(expected);
+  });
+
+  it.each([
     ['has the malformed escape "%"; expected "%" and two hex digits', "/?a=%"],
     ['has a ";" between parameters; expected "&"', "/?a=1;b=2"],
     ["has more than 10000 parameters", longQuery],
-  ])("refuses a path that %s", (why, path) => {
-    const field = "attributes.request.http.path";
+  ])("refuses a query that %s, where somebody looks at it", (why, text) => {
     const expected = new PdpError("invalid-argument", `${field}: ${why}`, { field });
-    expect(() => new ParsedPath(path)).toThrow(expected);
+    const path = new ParsedPath(text);
+    expect(() => path.checkQuery()).toThrow(expected);
+    expect(() => path.parsedQuery).toThrow(expected);
+    expect(path.parsedPath).toEqual([""]);
   });
 
   it.each([
@@ -87,14 +96,14 @@ describe("ParsedPath", () => {
     "/%FF",
     "/%ED%A0%80",
     "/\ufffd",
-    "*",
-    "a/b",
+    ...["*", "a/b", "", "?a=b"],
+    ...["/%41", "/a%7A", "/%30", "/a%3fb", "/a%23b", "/a%20", "/%20/b", "/a%C2%A0"],
+    ...["/a%E2%80%8B", "/a%C2%85b", "/\u202ea", "/a\ufeff"],
   ])("finds %j ambiguous", (path) => {
     expect(new ParsedPath(path).isAmbiguous).toBe(true);
   });
 
   it.each([
-    "",
     "/",
     "/a/b/",
     "/.well-known/a..b/...",
@@ -102,7 +111,7 @@ describe("ParsedPath", () => {
     "/%C3%A9/ü",
     "/a?b=//%2F..%5C",
     "/a:b@c,d=e&f$g!(h)*'~",
-    "/%41%23%3F",
+    "/%21%40%5B%60%7B%7e",
   ])("finds %j clear", (path) => {
     expect(new ParsedPath(path).isAmbiguous).toBe(false);
   });

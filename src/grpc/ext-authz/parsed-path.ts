@@ -2,8 +2,8 @@
 import { canBeMalformed, parseQuery, type QueryValues, unescapePercent } from "./url-encoding.ts";
 
 /**
- * What a request's path says. It is sound when it is made; what it says is worked out when it is asked
- * for, since few policies ask for more than one of these.
+ * What a request's path says, worked out when it is asked for, since few policies ask for more than one
+ * of these.
  */
 export class ParsedPath {
   /** What stands before the first `?`, as it is. */
@@ -12,12 +12,10 @@ export class ParsedPath {
   readonly rawQuery: string;
   readonly #path: string;
   readonly #decoded: string;
-  readonly #parsedQuery: QueryValues | undefined;
 
   /**
    * Reads `attributes.request.http.path`. What is not UTF-8 when decoded becomes U+FFFD, where the
-   * plugin keeps the bytes. Throws `PdpError` `invalid-argument` at a malformed escape, also in the
-   * query, and at a `;` in the query.
+   * plugin keeps the bytes. Throws `PdpError` `invalid-argument` at a malformed escape before the query.
    */
   constructor(path: string) {
     const mark = path.indexOf("?");
@@ -25,7 +23,14 @@ export class ParsedPath {
     this.#path = path;
     this.#decoded = unescapePercent(this.rawPath, "path");
     this.rawQuery = mark < 0 ? "" : path.slice(mark + 1);
-    if (canBeMalformed(this.rawQuery)) this.#parsedQuery = parseQuery(this.rawQuery, "path");
+  }
+
+  /**
+   * Throws `PdpError` `invalid-argument` for a query that can't be read: a malformed escape, a `;`, too
+   * many parameters.
+   */
+  checkQuery(): void {
+    if (canBeMalformed(this.rawQuery)) parseQuery(this.rawQuery, "path");
   }
 
   /**
@@ -36,8 +41,9 @@ export class ParsedPath {
     return this.#decoded.replace(/^\/+/, "").split("/");
   }
 
+  /** Throws as `checkQuery`. */
   get parsedQuery(): QueryValues {
-    return this.#parsedQuery ?? parseQuery(this.rawQuery, "path");
+    return parseQuery(this.rawQuery, "path");
   }
 
   /** Split, then decoded; only one leading slash is dropped: `//a%2Fb` is `["", "a/b"]`. */
@@ -59,19 +65,19 @@ export class ParsedPath {
  * resolve segments, take `\` for `/`, or cut parameters (`/admin;x`) and what follows a NUL.
  */
 function isAmbiguous(rawPath: string, segments: readonly string[]): boolean {
-  // A path that begins otherwise is none: the `*` of OPTIONS, or the authority of CONNECT.
-  if (rawPath !== "" && !rawPath.startsWith("/")) return true;
-  if (rawPath.includes("//") || ENCODED_SEPARATOR.test(rawPath)) return true;
+  // A path that begins otherwise is none: the `*` of OPTIONS, the authority of CONNECT, nothing.
+  if (!rawPath.startsWith("/")) return true;
+  if (rawPath.includes("//") || ODD_ESCAPE.test(rawPath)) return true;
   return segments.some(isAmbiguousSegment);
 }
 
-/** `/`, `\` and `%`. */
-const ENCODED_SEPARATOR = /%(?:2f|5c|25)/i;
+/** Of `/`, `\`, `%`, `?` and `#`, and of letters and digits, which nobody has to escape. */
+const ODD_ESCAPE = /%(?:2f|5c|25|3f|23|3[0-9]|4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])/i;
 
-/** Among them U+FFFD, which stands for what is not UTF-8. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it finds
-const AMBIGUOUS_CHARACTER = /[\u0000-\u001f\u007f;\\\ufffd]/;
+/** Among them U+FFFD, which stands for what is not UTF-8, and characters that nobody sees. */
+const AMBIGUOUS_CHARACTER = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp};\\\ufffd]/u;
 
 function isAmbiguousSegment(segment: string): boolean {
-  return segment === "." || segment === ".." || AMBIGUOUS_CHARACTER.test(segment);
+  if (segment === "." || segment === "..") return true;
+  return segment !== segment.trim() || AMBIGUOUS_CHARACTER.test(segment);
 }

@@ -3,9 +3,7 @@ import { emptyObject, type JsonObject } from "../../decision/json.ts";
 import { checkId, checkTerm } from "../../decision/names.ts";
 import type { AccessRequest, SubjectRef, SubjectType } from "../../decision/request.ts";
 import type { InputValue } from "../../pipeline/pipeline.ts";
-import type { BodyReading } from "./body-reader.ts";
 import type { HttpCheck } from "./check-request.ts";
-import { malformed } from "./malformed.ts";
 import type { RbacOptions } from "./options.ts";
 import type { ParsedPath } from "./parsed-path.ts";
 import {
@@ -34,7 +32,7 @@ export type RouteQuestion =
 export type AskRoute = (
   request: HttpCheck,
   path: ParsedPath,
-  readBody: () => BodyReading,
+  readBody: () => InputValue,
 ) => RouteQuestion;
 
 /** What a table of routes makes of requests. */
@@ -81,8 +79,7 @@ export function createRouteQuestions(options: RbacOptions): RouteQuestions {
     if (match === undefined) return { kind: "unmapped" };
     const { route, parameters } = match;
     const { permission, resourceType, action, properties } = route;
-    const body = () => wholeBody(readBody());
-    const facts: RequestFacts = { request, parameters, body };
+    const facts: RequestFacts = { request, parameters, body: readBody };
     const subject = subjectOf(subjects, facts);
     if (subject === undefined) return { kind: "anonymous", permission };
     const { id, ...rest } = propertiesOf(properties, facts);
@@ -160,12 +157,6 @@ function wrong(place: string, cause: unknown): Error {
 function methodOf({ attributes }: HttpCheck): string {
   const { method } = (attributes as { request: { http: { method?: string } } }).request.http;
   return method ?? "";
-}
-
-/** What a route takes from the rest of a body could say something else. */
-function wholeBody({ parsedBody, isTruncated }: BodyReading): InputValue {
-  if (isTruncated) throw malformed("body", "is not whole, and the route takes from it");
-  return parsedBody;
 }
 
 function subjectOf(sources: readonly SubjectSource[], facts: RequestFacts): SubjectRef | undefined {

@@ -6,7 +6,9 @@ import { parseValueSource } from "./value-source.ts";
 const request: HttpCheck = {
   attributes: {
     metadataContext: {
-      filterMetadata: { "envoy.filters.http.jwt_authn": { payload: { sub: "u1", aud: ["a"] } } },
+      filterMetadata: {
+        "envoy.filters.http.jwt_authn": { payload: { sub: "u1", aud: ["a", "b"] } },
+      },
     },
   },
   path: "/agents/a1",
@@ -21,6 +23,9 @@ const request: HttpCheck = {
 const body: InputValue = {
   agent: { owner: "u3", size: 7, big: 10n ** 20n, part: 0.5, is: true, list: ["x"], none: null },
 };
+Object.assign(body["agent"] as object, {
+  ...{ two: ["a", "b"], empty: [], spelt: "public", SPELT: "secret", deep: { a: "b" } },
+});
 const take = (text: string) =>
   parseValueSource(text)({
     ...{ request, body: () => body },
@@ -38,21 +43,31 @@ describe("parseValueSource()", () => {
     ["body/agent/owner", "u3"],
     ["body/agent/size", "7"],
     ["body/agent/big", "100000000000000000000"],
-    ["body/agent/part", undefined],
-    ["body/agent/is", undefined],
-    ["body/agent/list", undefined],
-    ["body/agent/list/0", undefined],
-    ["body/agent/none", undefined],
-    ["body/agent/owner/length", undefined],
+    ["body/agent/list", "x"],
     ["body/constructor/name", undefined],
     ["metadata/envoy.filters.http.jwt_authn/payload/sub", "u1"],
-    ["metadata/envoy.filters.http.jwt_authn/payload/aud", undefined],
     ["metadata/other/payload/sub", undefined],
     ["principal", "spiffe://mesh/web"],
     ["xfcc/uri", "spiffe://web"],
     ["xfcc/dns", undefined],
   ])("takes %s: %o", (text, value) => {
     expect(take(text)).toBe(value);
+  });
+
+  it.each([
+    ...["part", "is", "none", "two", "empty", "owner/length", "list/0", "Owner", "li\u017ft"],
+    ...["spelt", "spelT", "deep", "OWNER/x"],
+  ])("refuses body/agent/%s, which is there and is not one text", (name) => {
+    const field = `attributes.request.http.body.agent.${name.replaceAll("/", ".")}`;
+    const why = "is not one text or whole number, and the route takes it";
+    expect(() => take(`body/agent/${name}`)).toThrow(`${field}: ${why}`);
+  });
+
+  it("refuses what metadata has and is not one text", () => {
+    const aud = "envoy.filters.http.jwt_authn/payload/aud";
+    expect(() => take(`metadata/${aud}`)).toThrow(
+      `attributes.metadata_context.filter_metadata.${aud.replaceAll("/", ".")}: is not one text`,
+    );
   });
 
   it.each([

@@ -3,9 +3,12 @@
  * `header/x-owner`, `body/agent/owner`, `metadata/envoy.filters.http.jwt_authn/payload/sub`,
  * `principal`, or `xfcc/uri`.
  */
-import type { InputValue } from "../../pipeline/pipeline.ts";
+import { foldCase } from "../../base/fold-case.ts";
+import type { PdpError } from "../../decision/error.ts";
+import type { InputDocument, InputValue } from "../../pipeline/pipeline.ts";
 import type { HttpCheck } from "./check-request.ts";
 import { clientCertificateField } from "./client-certificate.ts";
+import { invalidField } from "./malformed.ts";
 
 /** What there is to take from. */
 export interface RequestFacts {
@@ -39,10 +42,10 @@ export function parseValueSource(text: string): ValueSource {
       return ({ request }) => present(request.headers[name]);
     }
     case "body":
-      return ({ body }) => textOf(memberAt(body(), parts));
+      return ({ body }) => factIn(body(), parts, BODY);
     case "metadata":
       if (rest.length === 0) throw unknownSource(text);
-      return ({ request }) => textOf(memberAt(filterMetadataOf(request), parts));
+      return ({ request }) => factIn(filterMetadataOf(request), parts, METADATA);
     case "xfcc": {
       if (rest.length > 0 || !/^(uri|dns|subject|hash)$/.test(first)) throw unknownSource(text);
       return ({ request }) =>
@@ -65,26 +68,54 @@ function unknownSource(text: string): Error {
   );
 }
 
-function filterMetadataOf({ attributes }: HttpCheck): InputValue | undefined {
-  return memberAt(attributes, ["metadataContext", "filterMetadata"]);
+function filterMetadataOf({ attributes }: HttpCheck): InputValue {
+  const { metadataContext } = attributes as {
+    metadataContext?: { filterMetadata?: InputDocument };
+  };
+  return metadataContext?.filterMetadata ?? noMembers;
 }
 
-function memberAt(value: InputValue | undefined, names: readonly string[]): InputValue | undefined {
+const noMembers: InputDocument = Object.freeze({});
+const BODY = "attributes.request.http.body";
+const METADATA = "attributes.metadata_context.filter_metadata";
+
+/**
+ * The text at the end of the path; `undefined` where there is no such member. What is there and is
+ * something else is refused: to overlook a fact can allow more. Of a list with one item, as forms have
+ * it, the item counts; of what is no text, a whole number alone has one way to be written.
+ */
+function factIn(value: InputValue, names: readonly string[], field: string): string | undefined {
   let at = value;
   for (const name of names) {
-    if (typeof at !== "object" || at === null || Array.isArray(at)) return undefined;
-    at = Object.hasOwn(at, name)
-      ? (at as { readonly [name: string]: InputValue })[name]
-      : undefined;
+    if (typeof at !== "object" || at === null || isList(at)) throw refused(field, names);
+    const member = memberOf(at, name);
+    if (member === "unclear") throw refused(field, names);
+    if (member === undefined) return undefined;
+    at = isList(member.value) && member.value.length === 1 ? member.value[0]! : member.value;
   }
-  return at;
+  if (typeof at === "string") return present(at);
+  if (typeof at === "bigint" || Number.isSafeInteger(at)) return String(at);
+  throw refused(field, names);
 }
 
-/** Of what is no text, a whole number alone has one way to be written. */
-function textOf(value: InputValue | undefined): string | undefined {
-  if (typeof value === "string") return present(value);
-  if (typeof value === "bigint" || Number.isSafeInteger(value)) return String(value);
-  return undefined;
+/** Readers that don't mind case, as Go's, would take another spelling for the same member. */
+function memberOf(
+  object: InputDocument,
+  name: string,
+): { readonly value: InputValue } | "unclear" | undefined {
+  const folded = foldCase(name);
+  const spelt = Object.keys(object).filter((key) => foldCase(key) === folded);
+  if (spelt.length === 0) return undefined;
+  return spelt.length === 1 && spelt[0] === name ? { value: object[name]! } : "unclear";
+}
+
+function isList(value: InputValue): value is readonly InputValue[] {
+  return Array.isArray(value);
+}
+
+function refused(field: string, names: readonly string[]): PdpError {
+  const what = "is not one text or whole number, and the route takes it";
+  return invalidField(`${field}.${names.join(".")}`, what);
 }
 
 function present(text: string | undefined): string | undefined {

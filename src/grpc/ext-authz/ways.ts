@@ -4,9 +4,9 @@
  */
 import type { Decision } from "../../decision/decision.ts";
 import { type DocumentParts, partsAt, partsOf } from "../../decision/document-parts.ts";
-import type { Pipeline } from "../../pipeline/pipeline.ts";
+import type { InputValue, Pipeline } from "../../pipeline/pipeline.ts";
 import type { Asked, Decide, Outcome } from "./asked.ts";
-import { type BodyReading, createBodyReader } from "./body-reader.ts";
+import { createBodyReader } from "./body-reader.ts";
 import { readHttpCheck } from "./check-request.ts";
 import type { HttpAnswer } from "./http-answer.ts";
 import type { ExtAuthzOptions } from "./options.ts";
@@ -23,6 +23,7 @@ import {
 import { regoInput } from "./rego-input.ts";
 import { plainAnswer, readRegoResult } from "./rego-result.ts";
 import { requestLineOf } from "./request-line.ts";
+import { createRouteBodyReader } from "./route-body.ts";
 import type { AskRoute } from "./route-questions.ts";
 import { otherSpellings } from "./url-encoding.ts";
 
@@ -43,6 +44,7 @@ export interface WaysDeps {
 /** The ways to decide, by name. Throws an `Error` that names what of the options is wrong. */
 export function createWays({ pipeline, options, askRoute }: WaysDeps): ReadonlyMap<string, Decide> {
   const readBody = createBodyReader(options);
+  const readRouteBody = createRouteBodyReader(options);
 
   function rego({ bytes, extensions, call }: Asked): Outcome {
     let path: ParsedPath | undefined;
@@ -52,6 +54,7 @@ export function createWays({ pipeline, options, askRoute }: WaysDeps): ReadonlyM
       input: (parts: DocumentParts) => {
         const request = readHttpCheck(bytes, partsOf(parts, "attributes") ?? NO_PARTS);
         path = new ParsedPath(request.path);
+        path.checkQuery();
         const body = options.body === "unparsed" ? undefined : readBody(request, path);
         return regoInput({ request, path, body }, parts);
       },
@@ -65,8 +68,8 @@ export function createWays({ pipeline, options, askRoute }: WaysDeps): ReadonlyM
   function rbac({ bytes, call }: Asked): Outcome | Promise<Outcome> {
     const request = readHttpCheck(bytes, ROUTE_PARTS);
     const path = new ParsedPath(request.path);
-    let read: BodyReading | undefined;
-    const body = (): BodyReading => (read ??= readBody(request, path));
+    let read: InputValue | undefined;
+    const body = (): InputValue => (read ??= readRouteBody(request, path));
     const asked = askRoute(request, path, body);
     const { application } = options.rbac;
     if (asked.kind === "unmapped") {

@@ -1,0 +1,98 @@
+/**
+ * The body of a request whose route takes facts from it. What a policy would merely not see must not
+ * be read otherwise by the upstream here, since a fact that is missing can allow more: so there is one
+ * way to read a body, and what can't be read so is refused.
+ */
+import { isUtf8 } from "node:buffer";
+import type { FileRegistry } from "@bufbuild/protobuf";
+import type { InputValue } from "../../pipeline/pipeline.ts";
+import type { HttpCheck } from "./check-request.ts";
+import { parseGrpcBody } from "./grpc-body.ts";
+import { parseJsonText } from "./json-text.ts";
+import { malformed, refuseLarge } from "./malformed.ts";
+import { parseMediaType } from "./media-type.ts";
+import { parseMultipartForm } from "./multipart-form.ts";
+import type { ExtAuthzOptions } from "./options.ts";
+import { BODY_BYTES_MAX, GRPC_BODY_BYTES_MAX } from "./parsed-body.ts";
+import type { ParsedPath } from "./parsed-path.ts";
+import { readProtoset } from "./protoset.ts";
+import { byteString, parseQuery } from "./url-encoding.ts";
+
+/**
+ * Reads the whole body. Throws `PdpError` `invalid-argument` or `too-large` for a body that is missing,
+ * cut off, encoded, malformed, or of a type that is not read.
+ */
+export type ReadRouteBody = (request: HttpCheck, path: ParsedPath) => InputValue;
+
+const EXPECTED =
+  "expected application/json, application/x-www-form-urlencoded, multipart/form-data or application/grpc";
+
+/** Makes a reader. Throws an `Error` that names the option where the protoset can't be read. */
+export function createRouteBodyReader(
+  options: Pick<ExtAuthzOptions, "protoDescriptor">,
+): ReadRouteBody {
+  const protoset = readProtoset(options.protoDescriptor);
+  return ({ headers, body, rawBody }, path) => {
+    const bytes = rawBody === "" ? Buffer.from(body) : Buffer.from(rawBody, "base64");
+    checkWhole(headers, bytes.length);
+    const { type, boundary } = contentType(headers["content-type"] ?? "");
+    switch (type) {
+      case "application/json":
+        return parseJsonText(textOf(bytes), "names-once");
+      case "application/x-www-form-urlencoded":
+        return parseQuery(textOf(bytes), "body");
+      case "multipart/form-data":
+        return parseMultipartForm(byteString(bytes), boundary ?? "");
+      case "application/grpc":
+      case "application/grpc+proto":
+        return grpcBody(bytes, path, protoset);
+      default:
+        throw malformed("headers", `"content-type" is not one that is read; ${EXPECTED}`);
+    }
+  };
+}
+
+function checkWhole(headers: HttpCheck["headers"], length: number): void {
+  const isPart = headers["x-envoy-auth-partial-body"] === "true";
+  const announced = headers["content-length"] ?? String(length);
+  if (isPart || announced !== String(length)) {
+    throw malformed("body", "is not whole, and the route takes from it");
+  }
+  if (length === 0) throw malformed("body", "is missing, and the route takes from it");
+  refuseLarge(length, BODY_BYTES_MAX);
+  const encoding = headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity") throw malformed("headers", '"content-encoding" is not identity');
+}
+
+/** Upstreams take a type with other parameters for another type, or another charset. */
+function contentType(text: string): { type: string; boundary: string | undefined } {
+  const mediaType = parseMediaType(byteString(text));
+  if (mediaType === undefined) throw malformed("headers", '"content-type" is malformed');
+  const { type, parameters } = mediaType;
+  for (const [name, value] of parameters) {
+    const isKnown =
+      name === "charset"
+        ? value.toLowerCase() === "utf-8"
+        : name === "boundary" && type === "multipart/form-data";
+    if (!isKnown) throw malformed("headers", '"content-type" has a parameter that is not read');
+  }
+  return { type, boundary: parameters.get("boundary") };
+}
+
+function textOf(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw malformed("body", "is not well-formed UTF-8");
+  return bytes.toString();
+}
+
+function grpcBody(
+  bytes: Buffer,
+  { parsedPath }: ParsedPath,
+  protoset: FileRegistry | undefined,
+): InputValue {
+  refuseLarge(bytes.length, GRPC_BODY_BYTES_MAX);
+  const read = protoset && parseGrpcBody(bytes, parsedPath, protoset);
+  if (read === undefined || read === null || read === "truncated") {
+    throw malformed("body", "is no message that can be read, and the route takes from it");
+  }
+  return read;
+}
