@@ -19,6 +19,7 @@ import { createGrpcServer, type GrpcServer, type GrpcServerDeps } from "./grpc/g
 import { createPipeline } from "./pipeline/create-pipeline.ts";
 import { createHostData } from "./pipeline/host-data.ts";
 import { servePermissionSets } from "./serving-permission-sets.ts";
+import { serveRoutes } from "./serving-routes.ts";
 import { createPrepareInWorker } from "./start-prepare-worker.ts";
 import { startShadow } from "./start-shadow.ts";
 import { createDiagnosticsServer } from "./telemetry/diagnostics-server.ts";
@@ -87,6 +88,9 @@ async function start(
   });
   stops.push(close);
 
+  const routes = await serveRoutes({ ...parts, options: config.extAuthz.rbac });
+  stops.push(routes.close);
+
   const pipeline = createPipeline({
     policies: bundles.policies,
     permissionSets,
@@ -111,7 +115,7 @@ async function start(
   await control.listen();
 
   const extAuthz = createExtAuthz({
-    ...{ pipeline, clock, logger, meter },
+    ...{ pipeline, clock, logger, meter, routes: routes.questions },
     options: config.extAuthz,
   });
   const doors = {

@@ -4,8 +4,8 @@ import { printConfig } from "../config/print-config.ts";
 import { configReference } from "../config/reference.ts";
 import { createBodyReader } from "../grpc/ext-authz/body-reader.ts";
 import type { ExtAuthzOptions } from "../grpc/ext-authz/options.ts";
-import { createRouteQuestions } from "../grpc/ext-authz/route-questions.ts";
 import { type CommandContext, exitStatus } from "./command-context.ts";
+import { configuredRoutes } from "./routes-commands.ts";
 import { writeText } from "./terminal.ts";
 
 const FILE_HELP = "configuration file (default: none, the environment alone)";
@@ -44,17 +44,17 @@ function check(context: CommandContext, file: string | undefined): void {
 /** What is wrong with the options by themselves, and then with what Envoy's door makes of them. */
 function problemOf(context: CommandContext, file: string | undefined): string | undefined {
   try {
-    const { extAuthz } = context.load(file).config;
-    return extAuthzProblem(extAuthz);
+    const loaded = context.load(file);
+    configuredRoutes(loaded, file);
+    return protosetProblem(loaded.config.extAuthz);
   } catch (error) {
     if (!(error instanceof ConfigError) || error.isUnreadable) throw error;
     return error.message;
   }
 }
 
-function extAuthzProblem(options: ExtAuthzOptions): string | undefined {
+function protosetProblem(options: ExtAuthzOptions): string | undefined {
   try {
-    createRouteQuestions(options.rbac);
     createBodyReader(options);
     return undefined;
   } catch (error) {

@@ -19,6 +19,7 @@ export function findContradictions(config: Config): readonly Contradiction[] {
     ...inDirectory(config),
     ...inCache(config),
     ...inPipeline(config),
+    ...inExtAuthz(config),
     ...inListenAddresses(config),
     ...inTls(config),
     ...betweenListeners(config),
@@ -84,6 +85,19 @@ function* inPipeline({ pipeline }: Config): Iterable<Contradiction> {
       const message = `"${to}" is not later than business_hours.from, "${from}"`;
       yield { path: `${path}.business_hours.to`, message };
     }
+  }
+}
+
+function* inExtAuthz({ extAuthz: { rbac } }: Config): Iterable<Contradiction> {
+  if (rbac.routesFile === undefined) return;
+  const given = [
+    ["subject", rbac.subject.length > 0],
+    ["mfa_verified_at", rbac.mfaVerifiedAt !== undefined],
+    ["routes", rbac.routes.length > 0],
+  ] as const;
+  for (const [key, isGiven] of given) {
+    const message = "stands in the file of ext_authz.rbac.routes_file; leave out one of them";
+    if (isGiven) yield { path: `ext_authz.rbac.${key}`, message };
   }
 }
 

@@ -18,7 +18,7 @@ import { invalidField } from "./malformed.ts";
 import type { ExtAuthzOptions } from "./options.ts";
 import { plainAnswer } from "./rego-result.ts";
 import { traceHeadersOf } from "./request-line.ts";
-import { createRouteQuestions } from "./route-questions.ts";
+import { createRouteQuestions, type RouteQuestions } from "./route-questions.ts";
 import { createWays } from "./ways.ts";
 
 /** The service's full name, under which health reports on it. */
@@ -28,6 +28,8 @@ export const AUTHORIZATION_SERVICE = "envoy.service.auth.v3.Authorization";
 export interface ExtAuthzDeps {
   readonly pipeline: Pipeline;
   readonly options: ExtAuthzOptions;
+  /** The table in force; that of the options unless given. */
+  readonly routes?: RouteQuestions;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly meter: Meter;
@@ -67,7 +69,7 @@ export interface ExtAuthz {
 /** The door. Throws an `Error` that names what of the options is wrong. */
 export function createExtAuthz(deps: ExtAuthzDeps): ExtAuthz {
   const { pipeline, options } = deps;
-  const routes = createRouteQuestions(options.rbac);
+  const routes = deps.routes ?? createRouteQuestions(options.rbac);
   const ways = createWays({ pipeline, options, askRoute: routes.ask });
   const dryRuns = createDryRuns({ ...deps, routes });
 

@@ -13,8 +13,9 @@ const VALUES_MAX = 32_768;
 
 /**
  * The value that a body, or a part of it, says. Whole numbers are exact, others the nearest double. Of
- * a name given twice the last value counts, or with `names-once` it is refused; half a surrogate pair becomes U+FFFD. Objects inherit
- * nothing. Throws `PdpError` `invalid-argument`, which shows nothing of the text.
+ * a name given twice the last value counts, or it is refused with `names-once`; half a surrogate pair
+ * becomes U+FFFD. Objects inherit nothing. Throws `PdpError` `invalid-argument`, which shows nothing of
+ * the text.
  */
 export function parseJsonText(text: string, names: "any" | "names-once" = "any"): InputValue {
   return new JsonReader(text, names === "names-once").read();

@@ -53,6 +53,24 @@ const routeSchema = Type.Object(
   { additionalProperties: false, description: "A route, and what it takes to pass." },
 );
 
+const aboutSubject = {
+  description: "Where the subject's id stands; the first place that has one counts.",
+  maxItems: 16,
+};
+
+const mfaVerifiedAtSchema = Type.Optional(
+  sourceSchema(
+    `Where it stands when the subject last showed MFA evidence: ${SOURCES}; RFC 3339, or ` +
+      "seconds since the epoch.",
+    "Without it, nobody has shown any.",
+  ),
+);
+
+const aboutRoutes = {
+  description: "The table of routes; what is not in it is denied, `unmapped_route`.",
+  maxItems: 10_000,
+};
+
 const rbacSchema = Type.Object(
   {
     application: Type.String({
@@ -61,23 +79,25 @@ const rbacSchema = Type.Object(
       pattern: applicationPattern,
       reason: "The application that ships with roles.",
     }),
+    routesFile: Type.Optional(
+      Type.String({
+        description:
+          "Path of a YAML file with `subject`, `mfa_verified_at` and `routes`, which must not stand " +
+          "here then. It is read again when it changes; a broken one leaves what is in force.",
+        minLength: 1,
+        maxLength: 4_096,
+        reason: "A short table is easier to read where the rest stands.",
+      }),
+    ),
     subject: Type.Array(subjectSchema, {
-      description: "Where the subject's id stands; the first place that has one counts.",
+      ...aboutSubject,
       default: [],
-      maxItems: 16,
       reason: "Nobody, so that everybody is denied, until it is said who vouches for whom.",
     }),
-    mfaVerifiedAt: Type.Optional(
-      sourceSchema(
-        `Where it stands when the subject last showed MFA evidence: ${SOURCES}; RFC 3339, or ` +
-          "seconds since the epoch.",
-        "Without it, nobody has shown any.",
-      ),
-    ),
+    mfaVerifiedAt: mfaVerifiedAtSchema,
     routes: Type.Array(routeSchema, {
-      description: "The table of routes; what is not in it is denied, `unmapped_route`.",
+      ...aboutRoutes,
       default: [],
-      maxItems: 10_000,
       reason: "A route that was forgotten must not be open.",
     }),
   },
@@ -85,6 +105,19 @@ const rbacSchema = Type.Object(
     additionalProperties: false,
     description: "How a request becomes a question about a permission.",
   },
+);
+
+/**
+ * The form of a file that holds the table of routes, and who is asked about. Nothing that it must say
+ * has a default, so that a file which is cut off is not taken for one that says little.
+ */
+export const routesFileSchema = Type.Object(
+  {
+    subject: Type.Array(subjectSchema, aboutSubject),
+    mfaVerifiedAt: mfaVerifiedAtSchema,
+    routes: Type.Array(routeSchema, aboutRoutes),
+  },
+  { additionalProperties: false },
 );
 
 /** How Envoy's `ext_authz` is answered. */
@@ -147,6 +180,12 @@ export const extAuthzOptionsSchema = Type.Object(
 
 /** Options of the table of routes. */
 export type RbacOptions = Static<typeof rbacSchema>;
+
+/** One route. */
+export type RouteOptions = RbacOptions["routes"][number];
+
+/** What a file of routes says. */
+export type RoutesFileOptions = Static<typeof routesFileSchema>;
 
 /** Options of the door for Envoy. */
 export type ExtAuthzOptions = Static<typeof extAuthzOptionsSchema>;

@@ -1,25 +1,20 @@
 /** From Envoy's request to the question about a permission that its route stands for. */
 import { emptyObject, type JsonObject } from "../../decision/json.ts";
-import { checkId, checkTerm } from "../../decision/names.ts";
+import { checkId } from "../../decision/names.ts";
 import type { AccessRequest, SubjectRef, SubjectType } from "../../decision/request.ts";
 import type { InputValue } from "../../pipeline/pipeline.ts";
 import type { HttpCheck } from "./check-request.ts";
 import type { RbacOptions } from "./options.ts";
 import type { ParsedPath } from "./parsed-path.ts";
 import {
-  createRouteTable,
-  parseRoute,
-  type RouteMatch,
-  type RouteTable,
-  type RouteTemplate,
-  SameRoute,
-} from "./route-table.ts";
-import {
-  parseValueSource,
-  pathParameterOf,
-  type RequestFacts,
-  type ValueSource,
-} from "./value-source.ts";
+  noteProblems,
+  type Route,
+  type RouteProblem,
+  RoutesRefused,
+  readRoutes,
+} from "./route-list.ts";
+import type { RouteMatch } from "./route-table.ts";
+import { parseValueSource, type RequestFacts, type ValueSource } from "./value-source.ts";
 
 /** What a request asks, or why it asks nothing that can be decided. */
 export type RouteQuestion =
@@ -42,43 +37,39 @@ export interface RouteQuestions {
   dryRunOf(request: HttpCheck, path: ParsedPath): boolean | undefined;
 }
 
-/** A route, ready for use. */
-interface Route {
-  readonly permission: string;
-  readonly resourceType: string;
-  readonly action: string;
-  readonly properties: readonly (readonly [name: string, source: ValueSource])[];
-  readonly dryRun: boolean | undefined;
-}
-
 interface SubjectSource {
   readonly type: SubjectType;
   readonly from: ValueSource;
 }
 
-/** Makes the questions of a table. Throws an `Error` that names what of the options is wrong. */
+/** Makes the questions of a table. Throws `RoutesRefused` with everything that is wrong. */
 export function createRouteQuestions(options: RbacOptions): RouteQuestions {
-  const subjects = options.subject.map(({ from, type }, index): SubjectSource => {
-    return { type, from: at(`subject[${index}].from`, () => parseValueSource(from)) };
+  const problems: RouteProblem[] = [];
+  const note = noteProblems(problems);
+  const subjects = options.subject.flatMap(({ from, type }, index): SubjectSource[] => {
+    const source = note(`subject[${index}].from`, () => parseValueSource(from));
+    return source === undefined ? [] : [{ type, from: source }];
   });
   const { mfaVerifiedAt } = options;
   const verifiedAt =
     mfaVerifiedAt === undefined
       ? undefined
-      : at("mfa_verified_at", () => parseValueSource(mfaVerifiedAt));
-  const table = tableOf(options.routes);
+      : note("mfa_verified_at", () => parseValueSource(mfaVerifiedAt));
+  const { table } = readRoutes(options.routes, problems);
+  if (problems.length > 0 || table === undefined) throw new RoutesRefused(problems);
 
-  function find(request: HttpCheck, path: ParsedPath): RouteMatch<Route> | undefined {
+  const find = (request: HttpCheck, path: ParsedPath): RouteMatch<Route> | undefined => {
     // Nobody knows which route the upstream takes.
     if (path.isAmbiguous) return undefined;
     return table.find(methodOf(request), path.parsedPathSegments);
-  }
+  };
 
   const ask: AskRoute = (request, path, readBody) => {
     const match = find(request, path);
     if (match === undefined) return { kind: "unmapped" };
     const { route, parameters } = match;
-    const { permission, resourceType, action, properties } = route;
+    const { resourceType, action, properties } = route;
+    const { permission } = route.options;
     const facts: RequestFacts = { request, parameters, body: readBody };
     const subject = subjectOf(subjects, facts);
     if (subject === undefined) return { kind: "anonymous", permission };
@@ -99,59 +90,7 @@ export function createRouteQuestions(options: RbacOptions): RouteQuestions {
     };
   };
 
-  return { ask, dryRunOf: (request, path) => find(request, path)?.route.dryRun };
-}
-
-function tableOf(routes: RbacOptions["routes"]): RouteTable<Route> {
-  const made = routes.map((options, index) => {
-    const place = `routes[${index}]`;
-    const template = at(`${place}.route`, () => parseRoute(options.route));
-    return { template, route: routeOf(options, { place, template }) };
-  });
-  try {
-    return createRouteTable(made);
-  } catch (error) {
-    if (!(error instanceof SameRoute)) throw error;
-    throw wrong(`routes[${error.second}].route`, error);
-  }
-}
-
-function routeOf(
-  { permission, resource, dryRun }: RbacOptions["routes"][number],
-  { place, template }: { readonly place: string; readonly template: RouteTemplate },
-): Route {
-  const [resourceType = "", action = "", ...more] = permission.split(":");
-  at(`${place}.permission`, () => {
-    if (more.length > 0) throw new Error("has more than one colon; expected resource:action");
-    checkTerm(resourceType, "the resource");
-    checkTerm(action, "the action");
-  });
-  const names = template.segments.flatMap((segment) =>
-    segment.kind === "parameter" ? segment.name : [],
-  );
-  const properties = Object.entries(resource).map(([name, text]) =>
-    at(`${place}.resource.${name}`, () => {
-      const parameter = pathParameterOf(text);
-      if (parameter !== undefined && !names.includes(parameter)) {
-        throw new Error(`the route has no parameter {${parameter}}`);
-      }
-      return [name, parseValueSource(text)] as const;
-    }),
-  );
-  return { permission, resourceType, action, properties, dryRun };
-}
-
-function at<Value>(place: string, make: () => Value): Value {
-  try {
-    return make();
-  } catch (error) {
-    throw wrong(place, error);
-  }
-}
-
-function wrong(place: string, cause: unknown): Error {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new Error(`ext_authz.rbac.${place}: ${why}`, { cause });
+  return { ask, dryRunOf: (request, path) => find(request, path)?.route.options.dryRun };
 }
 
 function methodOf({ attributes }: HttpCheck): string {

@@ -43,10 +43,15 @@ export function parseRoute(text: string): RouteTemplate {
   const parts = path.slice(1).split("/");
   if (parts.length > SEGMENTS_MAX) throw new Error(`has more than ${SEGMENTS_MAX} segments`);
   const segments = parts.map((part, index) => parseSegment(part, index === parts.length - 1));
-  const names = segments.flatMap((segment) => (segment.kind === "parameter" ? segment.name : []));
+  const names = parametersOf(segments);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new Error(`has the parameter {${twice}} twice`);
   return { method, segments };
+}
+
+/** The names of a template's parameters, in order. */
+export function parametersOf(segments: RouteTemplate["segments"]): readonly string[] {
+  return segments.flatMap((segment) => (segment.kind === "parameter" ? segment.name : []));
 }
 
 function parseSegment(part: string, isLast: boolean): TemplateSegment {
@@ -63,31 +68,38 @@ function parseSegment(part: string, isLast: boolean): TemplateSegment {
   );
 }
 
-/** Thrown where two routes are the same; the numbers are their places in the list. */
-export class SameRoute extends Error {
+/** Two routes that are the same, by their places in the list. */
+export interface SamePair {
   readonly first: number;
   readonly second: number;
+}
 
-  constructor(first: number, second: number) {
-    super(`is the same as routes[${first}]`);
-    this.first = first;
-    this.second = second;
+/** Thrown where routes are the same: nobody could say which of them holds. */
+export class SameRoutes extends Error {
+  readonly pairs: readonly SamePair[];
+
+  constructor(pairs: readonly SamePair[]) {
+    super(pairs.map(({ first, second }) => `routes[${second}] is routes[${first}]`).join(", "));
+    this.name = "SameRoutes";
+    this.pairs = pairs;
   }
 }
 
-/** Makes a table. Throws `SameRoute`. */
+/** Makes a table. Throws `SameRoutes`. */
 export function createRouteTable<Route>(
   routes: readonly { readonly template: RouteTemplate; readonly route: Route }[],
 ): RouteTable<Route> {
   const root = new Node<Route>();
+  const same: SamePair[] = [];
   for (const [index, { template, route }] of routes.entries()) {
     const { method, segments } = template;
-    const methods = segments.reduce((node, segment) => node.child(segment), root).ends;
-    const other = methods.get(method);
-    if (other !== undefined) throw new SameRoute(other.index, index);
-    const names = segments.flatMap((segment) => (segment.kind === "parameter" ? segment.name : []));
-    methods.set(method, { index, route, names });
+    const node = segments.reduce((parent, segment) => parent.child(segment), root);
+    node.ends ??= new Map();
+    const other = node.ends.get(method);
+    if (other === undefined) node.ends.set(method, { index, route, names: parametersOf(segments) });
+    else same.push({ first: other.index, second: index });
   }
+  if (same.length > 0) throw new SameRoutes(same);
   return {
     find(method, segments) {
       const values: string[] = [];
@@ -107,14 +119,15 @@ interface End<Route> {
 }
 
 class Node<Route> {
-  readonly literals = new Map<string, Node<Route>>();
+  literals: Map<string, Node<Route>> | undefined;
   parameter: Node<Route> | undefined;
   rest: Node<Route> | undefined;
   /** By method. */
-  readonly ends = new Map<string, End<Route>>();
+  ends: Map<string, End<Route>> | undefined;
 
   child(segment: TemplateSegment): Node<Route> {
     if (segment.kind === "literal") {
+      this.literals ??= new Map();
       const node = this.literals.get(segment.text) ?? new Node<Route>();
       this.literals.set(segment.text, node);
       return node;
@@ -137,7 +150,7 @@ function search<Route>(node: Node<Route>, what: Search, at: number): End<Route> 
   const { method, segments, values } = what;
   const segment = segments[at];
   if (segment === undefined) return endOf(node, method);
-  const literal = node.literals.get(segment);
+  const literal = node.literals?.get(segment);
   const found = literal && search(literal, what, at + 1);
   if (found !== undefined) return found;
   if (node.parameter !== undefined && segment !== "") {
@@ -150,5 +163,5 @@ function search<Route>(node: Node<Route>, what: Search, at: number): End<Route> 
 }
 
 function endOf<Route>({ ends }: Node<Route>, method: string): End<Route> | undefined {
-  return ends.get(method) ?? ends.get("*");
+  return ends?.get(method) ?? ends?.get("*");
 }

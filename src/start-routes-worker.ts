@@ -1,0 +1,38 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import type { RoutesFileOptions } from "./grpc/ext-authz/options.ts";
+
+/** What the worker says, once. */
+export type FromRoutesWorker =
+  | { readonly kind: "read"; readonly options: RoutesFileOptions }
+  | { readonly kind: "refused"; readonly message: string };
+
+const TIMEOUT_MS = 60_000;
+const WORKER_HEAP_MIB = 512;
+
+/**
+ * Reads the bytes of a file of routes in a thread of its own, so that serving goes on: ten thousand
+ * routes take seconds. Throws an `Error` that says what is wrong; `signal` ends it.
+ */
+export async function readRoutesInWorker(
+  file: { readonly bytes: Uint8Array; readonly fileName: string },
+  signal: AbortSignal,
+): Promise<RoutesFileOptions> {
+  const worker = new Worker(new URL("./routes-worker.ts", import.meta.url), {
+    workerData: file,
+    resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MIB },
+  });
+  // An error while nobody listens would end the process; whoever waits hears of it below.
+  worker.on("error", () => {});
+  try {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+    const [message] = (await once(worker, "message", { signal: limit })) as [FromRoutesWorker];
+    if (message.kind === "refused") throw new Error(message.message);
+    return message.options;
+  } catch (error) {
+    if ((error as Error).name !== "AbortError") throw error;
+    throw new Error(`${file.fileName}: reading it takes longer than ${TIMEOUT_MS} ms`);
+  } finally {
+    await worker.terminate();
+  }
+}
