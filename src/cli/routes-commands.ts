@@ -5,6 +5,7 @@ import type { LoadedConfig } from "../config/load-config.ts";
 import type { Catalogue } from "../decision/catalogue.ts";
 import { loadCatalogues } from "../directory/load-catalogues.ts";
 import { examineRoutes } from "../grpc/ext-authz/examine-routes.ts";
+import type { FindRoute } from "../grpc/ext-authz/find-route.ts";
 import { type Route, type RouteList, readRoutes } from "../grpc/ext-authz/route-list.ts";
 import type { RouteTable } from "../grpc/ext-authz/route-table.ts";
 import {
@@ -122,10 +123,11 @@ function examine({ options, place }: RoutesFile, catalogue: Catalogue): readonly
 function servedRoutes(options: RoutesFile["options"]["routes"]): {
   readonly routes: readonly Route[];
   readonly table: RouteTable<Route>;
+  readonly find: FindRoute;
 } {
-  const { routes, table }: RouteList = readRoutes(options, []);
-  if (table === undefined) throw new TypeError("routes that were refused");
-  return { routes, table };
+  const { routes, table, find }: RouteList = readRoutes(options, []);
+  if (table === undefined || find === undefined) throw new TypeError("routes that were refused");
+  return { routes, table, find };
 }
 
 async function catalogueOf({ directory }: Config, application: string): Promise<Catalogue> {
@@ -164,8 +166,8 @@ function tryOne(
     options.file === undefined
       ? configuredRoutes(loaded, options.config)
       : readRoutesFile(options.file);
-  const { table } = servedRoutes(found.options.routes);
-  const tried: TriedRoute = tryRoute(request, { ...found, table, application });
+  const { table, find } = servedRoutes(found.options.routes);
+  const tried: TriedRoute = tryRoute(request, { ...found, table, find, application });
   const text = options.json ? `${JSON.stringify(tried, undefined, 2)}\n` : renderTried(tried);
   writeText(context.io.stdout, text);
   context.finish(tried.route === null ? exitStatus.negative : exitStatus.ok);

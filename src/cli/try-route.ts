@@ -1,4 +1,5 @@
 import { PdpError } from "../decision/error.ts";
+import type { FindRoute, RouteFinding } from "../grpc/ext-authz/find-route.ts";
 import { ParsedPath } from "../grpc/ext-authz/parsed-path.ts";
 import type { Route } from "../grpc/ext-authz/route-list.ts";
 import type { RouteTable } from "../grpc/ext-authz/route-table.ts";
@@ -31,24 +32,21 @@ export type TriedRoute =
 /** A table to try. */
 export interface TriedTable extends RoutesFile {
   readonly table: RouteTable<Route>;
+  readonly find: FindRoute;
   readonly application: string;
 }
 
 /** Finds the route of a request, and what it would ask. */
 export function tryRoute(
   { method, path }: { readonly method: string; readonly path: string },
-  { table, options, place, application }: TriedTable,
+  { table, find, options, place, application }: TriedTable,
 ): TriedRoute {
   const parsed = parsedOrWhy(path);
   if (typeof parsed === "string") return { route: null, why: parsed };
-  if (parsed.isAmbiguous) {
-    const why =
-      "an upstream may read the path as another one (an encoded slash or percent sign, //, ., .., " +
-      ";, #, a control character, no slash at its beginning), so that no route stands for it";
-    return { route: null, why };
+  const match = find(method, parsed);
+  if (match.kind !== "route") {
+    return { route: null, why: whyNone(match, () => whyUnmapped(parsed, options, table)) };
   }
-  const match = table.find(method, parsed.parsedPathSegments);
-  if (match === undefined) return { route: null, why: whyUnmapped(parsed, options, table) };
   const { route, parameters } = match;
   const resource = Object.entries(route.options.resource).map(([name, from]): TriedFact => {
     const parameter = pathParameterOf(from);
@@ -61,6 +59,28 @@ export function tryRoute(
     at: placeOf(`routes[${route.index}].route`, place),
     ...{ application, permission, resource, subject: options.subject },
   };
+}
+
+function whyNone(
+  finding: Exclude<RouteFinding, { kind: "route" }>,
+  whyUnmapped: () => string,
+): string {
+  switch (finding.kind) {
+    case "none":
+      return whyUnmapped();
+    case "malformed-method":
+      return "a method that is not in upper case is none that routes have";
+    case "ambiguous":
+      return (
+        "an upstream may read the path as another one (an escape that nobody has to make, //, ., .., " +
+        ";, #, a blank or a control character, no slash at its beginning), so that no route stands for it"
+      );
+    case "contested": {
+      const { other } = finding;
+      const takes = other === undefined ? "has no route" : `takes ${other.options.route}`;
+      return `an upstream that doesn't mind case or a slash at the end ${takes}`;
+    }
+  }
 }
 
 /** As text, what is wrong with it. */

@@ -100,10 +100,6 @@ function whyUnreachable(
   byShape: ReadonlyMap<string, Route>,
 ): string | undefined {
   const { method, segments } = template;
-  // Some upstreams resolve them.
-  if (segments.some((segment) => segment.kind === "literal" && /^\.\.?$/.test(segment.text))) {
-    return 'a path with the segment "." or ".." has no route';
-  }
   if (segments.at(-1)?.kind !== "rest") return undefined;
   const takers = takersOfRest({ method, segments: segments.slice(0, -1) }, byShape);
   return takers && `${takers.map(nameOf).join(", ")} take all that it matches`;
@@ -166,7 +162,7 @@ function isSameQuestion(one: Route, other: Route): boolean {
   return key(one) === key(other);
 }
 
-/** Upstreams answer HEAD as they do GET, though without the body. */
+/** Upstreams answer HEAD as they do GET, though without the body; a route of its own may say otherwise. */
 function findHeads(routes: readonly Route[], table: RouteTable<Route>): readonly RouteFinding[] {
   const byOther = new Map<Route, Route[]>();
   for (const route of routes) {

@@ -4,13 +4,17 @@ import { applicationPattern } from "../../decision/names.ts";
 const sourceSchema = (description: string, reason: string) =>
   Type.String({ description, minLength: 1, maxLength: 512, reason });
 
-const SOURCES =
-  "`path/<parameter>`, `header/<name>`, `body/<member>`, `metadata/<namespace>/<member>`, " +
-  "`principal` or `xfcc/uri`";
+const VOUCHED_SOURCES =
+  "`header/<name>`, `metadata/<namespace>/<member>`, `principal`, or `xfcc/` and `uri`, `dns`, " +
+  "`subject` or `hash`";
+const SOURCES = `\`path/<parameter>\`, \`body/<member>\`, ${VOUCHED_SOURCES}`;
 
 const subjectSchema = Type.Object(
   {
-    from: sourceSchema(`Where its id stands: ${SOURCES}.`, "Whoever verifies it says where."),
+    from: sourceSchema(
+      `Where its id stands: ${VOUCHED_SOURCES}.`,
+      "Whoever verifies it says where.",
+    ),
     type: Type.Union([Type.Literal("user"), Type.Literal("service")], {
       description: "What it is.",
       default: "user",
@@ -60,9 +64,16 @@ const aboutSubject = {
 
 const mfaVerifiedAtSchema = Type.Optional(
   sourceSchema(
-    `Where it stands when the subject last showed MFA evidence: ${SOURCES}; RFC 3339, or ` +
+    `Where it stands when the subject last showed MFA evidence: ${VOUCHED_SOURCES}; RFC 3339, or ` +
       "seconds since the epoch.",
     "Without it, nobody has shown any.",
+  ),
+);
+
+const clientAddressSchema = Type.Optional(
+  sourceSchema(
+    `Where the client's address stands, for grants that hold in a network alone: ${VOUCHED_SOURCES}.`,
+    "The other end of Envoy's connection; behind a load balancer that is the balancer.",
   ),
 );
 
@@ -95,6 +106,7 @@ const rbacSchema = Type.Object(
       reason: "Nobody, so that everybody is denied, until it is said who vouches for whom.",
     }),
     mfaVerifiedAt: mfaVerifiedAtSchema,
+    clientAddress: clientAddressSchema,
     routes: Type.Array(routeSchema, {
       ...aboutRoutes,
       default: [],
@@ -115,6 +127,7 @@ export const routesFileSchema = Type.Object(
   {
     subject: Type.Array(subjectSchema, aboutSubject),
     mfaVerifiedAt: mfaVerifiedAtSchema,
+    clientAddress: clientAddressSchema,
     routes: Type.Array(routeSchema, aboutRoutes),
   },
   { additionalProperties: false },

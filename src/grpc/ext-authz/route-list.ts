@@ -1,5 +1,6 @@
 /** Reads a list of routes, and says everything that is wrong with it at once. */
 import { checkTerm } from "../../decision/names.ts";
+import { createFindRoute, type FindRoute } from "./find-route.ts";
 import type { RouteOptions } from "./options.ts";
 import {
   createRouteTable,
@@ -47,6 +48,8 @@ export class RoutesRefused extends Error {
 export interface RouteList {
   readonly routes: readonly Route[];
   readonly table: RouteTable<Route> | undefined;
+  /** Finds by the table. */
+  readonly find: FindRoute | undefined;
 }
 
 /** Notes what is wrong at `path`; gives what `make` makes, or nothing. */
@@ -70,14 +73,21 @@ export function readRoutes(options: readonly RouteOptions[], problems: RouteProb
   const routes = options.flatMap((route, index) => readRoute(route, index, note) ?? []);
   try {
     const rows = routes.map((route) => ({ template: route.template, route }));
-    return { routes, table: createRouteTable(rows) };
+    const table = createRouteTable(rows);
+    const { find, contested } = createFindRoute(routes, table);
+    for (const { first, second } of contested) {
+      const path = `routes[${second.index}].route`;
+      const message = `differs from routes[${first.index}] in case or a slash at the end alone`;
+      problems.push({ path, message: `${message}, and takes something else` });
+    }
+    return { routes, table, find };
   } catch (error) {
     if (!(error instanceof SameRoutes)) throw error;
     for (const { first, second } of error.pairs) {
       const path = `routes[${routes[second]!.index}].route`;
       problems.push({ path, message: `is the same as routes[${routes[first]!.index}]` });
     }
-    return { routes, table: undefined };
+    return { routes, table: undefined, find: undefined };
   }
 }
 

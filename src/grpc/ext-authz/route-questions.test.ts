@@ -93,6 +93,35 @@ describe("createRouteQuestions()", () => {
     });
   });
 
+  it("takes the client's address from where it is said to stand", () => {
+    const source = { address: { socketAddress: { address: "10.1.2.3" } } };
+    const options = { clientAddress: "header/x-envoy-external-address" };
+    const contextWith = (address?: string) => {
+      const headers = { "x-user": "u1", ...(address && { "x-envoy-external-address": address }) };
+      const asked = ask({ options, headers, source });
+      return asked.kind === "question" ? asked.request.context : asked.kind;
+    };
+    expect(contextWith("203.0.113.9")).toEqual({ ip: "203.0.113.9" });
+    expect(contextWith("2001:db8::1")).toEqual({ ip: "2001:db8::1" });
+    // Not the balancer's: who is nowhere is in no network.
+    expect(contextWith()).toEqual({});
+    for (const wrong of ["10.1.2.3, 203.0.113.9", "localhost", "10.1.2.3:80"]) {
+      expect(() => contextWith(wrong)).toThrow(/^client_address: ".*" is no IP address$/);
+    }
+  });
+
+  it("says that a subject has shown a certificate", () => {
+    const contextBy = (from: string, headers: Record<string, string> = {}) => {
+      const options = { subject: [{ from, type: "service" as const }] };
+      const asked = ask({ options, headers });
+      return asked.kind === "question" ? asked.request.context : asked.kind;
+    };
+    expect(contextBy("principal")).toEqual({ authentication: "mtls" });
+    const headers = { "x-forwarded-client-cert": "URI=spiffe://a" };
+    expect(contextBy("xfcc/uri", headers)).toEqual({ authentication: "mtls" });
+    expect(contextBy("header/x-user", { "x-user": "u1" })).toEqual({});
+  });
+
   it("knows nobody where no place has a subject", () => {
     expect(ask({ headers: {} })).toEqual({ kind: "anonymous", permission: "agent:read" });
     expect(ask({ options: { subject: [] } })).toEqual({
@@ -127,6 +156,16 @@ describe("createRouteQuestions()", () => {
   });
 
   it.each<[Partial<RbacOptions>, string]>([
+    [
+      { subject: [{ from: "body/me", type: "user" }] },
+      'subject[0].from: "body/me" is what whoever asks says of himself; expected header/<name>',
+    ],
+    [
+      { subject: [{ from: "path/id", type: "user" }] },
+      'subject[0].from: "path/id" is what whoever asks says of himself',
+    ],
+    [{ mfaVerifiedAt: "body/t" }, 'mfa_verified_at: "body/t" is what whoever asks'],
+    [{ clientAddress: "path/ip" }, 'client_address: "path/ip" is what whoever asks'],
     [{ subject: [{ from: "cookie/x", type: "user" }] }, 'subject[0].from: "cookie/x" is no source'],
     [{ mfaVerifiedAt: "x" }, 'mfa_verified_at: "x" is no source'],
     [{ routes: [{ ...route, route: "GET agents" }] }, "routes[0].route: expected a method"],

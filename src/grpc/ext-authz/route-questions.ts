@@ -1,9 +1,12 @@
 /** From Envoy's request to the question about a permission that its route stands for. */
+import { isIP } from "node:net";
+import { quoted } from "../../base/quoted.ts";
 import { emptyObject, type JsonObject } from "../../decision/json.ts";
 import { checkId } from "../../decision/names.ts";
 import type { AccessRequest, SubjectRef, SubjectType } from "../../decision/request.ts";
 import type { InputValue } from "../../pipeline/pipeline.ts";
 import type { HttpCheck } from "./check-request.ts";
+import { invalidField } from "./malformed.ts";
 import type { RbacOptions } from "./options.ts";
 import type { ParsedPath } from "./parsed-path.ts";
 import {
@@ -13,8 +16,7 @@ import {
   RoutesRefused,
   readRoutes,
 } from "./route-list.ts";
-import type { RouteMatch } from "./route-table.ts";
-import { parseValueSource, type RequestFacts, type ValueSource } from "./value-source.ts";
+import { parseVouchedSource, type RequestFacts, type ValueSource } from "./value-source.ts";
 
 /** What a request asks, or why it asks nothing that can be decided. */
 export type RouteQuestion =
@@ -40,6 +42,15 @@ export interface RouteQuestions {
 interface SubjectSource {
   readonly type: SubjectType;
   readonly from: ValueSource;
+  /** By a certificate, whoever has looked at it. */
+  readonly isVerified: boolean;
+}
+
+/** Where the context is taken from. */
+interface ContextSources {
+  readonly verifiedAt: ValueSource | undefined;
+  /** `undefined` = the connection's own. */
+  readonly address: ValueSource | undefined;
 }
 
 /** Makes the questions of a table. Throws `RoutesRefused` with everything that is wrong. */
@@ -47,32 +58,29 @@ export function createRouteQuestions(options: RbacOptions): RouteQuestions {
   const problems: RouteProblem[] = [];
   const note = noteProblems(problems);
   const subjects = options.subject.flatMap(({ from, type }, index): SubjectSource[] => {
-    const source = note(`subject[${index}].from`, () => parseValueSource(from));
-    return source === undefined ? [] : [{ type, from: source }];
+    const source = note(`subject[${index}].from`, () => parseVouchedSource(from));
+    const isVerified = from === "principal" || from.startsWith("xfcc/");
+    return source === undefined ? [] : [{ type, from: source, isVerified }];
   });
-  const { mfaVerifiedAt } = options;
-  const verifiedAt =
-    mfaVerifiedAt === undefined
-      ? undefined
-      : note("mfa_verified_at", () => parseValueSource(mfaVerifiedAt));
-  const { table } = readRoutes(options.routes, problems);
-  if (problems.length > 0 || table === undefined) throw new RoutesRefused(problems);
-
-  const find = (request: HttpCheck, path: ParsedPath): RouteMatch<Route> | undefined => {
-    // Nobody knows which route the upstream takes.
-    if (path.isAmbiguous) return undefined;
-    return table.find(methodOf(request), path.parsedPathSegments);
+  const optional = (path: string, from: string | undefined): ValueSource | undefined =>
+    from === undefined ? undefined : note(path, () => parseVouchedSource(from));
+  const contextSources = {
+    verifiedAt: optional("mfa_verified_at", options.mfaVerifiedAt),
+    address: optional("client_address", options.clientAddress),
   };
+  const { find } = readRoutes(options.routes, problems);
+  if (problems.length > 0 || find === undefined) throw new RoutesRefused(problems);
 
   const ask: AskRoute = (request, path, readBody) => {
-    const match = find(request, path);
-    if (match === undefined) return { kind: "unmapped" };
+    const match = find(methodOf(request), path);
+    if (match.kind !== "route") return { kind: "unmapped" };
     const { route, parameters } = match;
     const { resourceType, action, properties } = route;
     const { permission } = route.options;
     const facts: RequestFacts = { request, parameters, body: readBody };
-    const subject = subjectOf(subjects, facts);
-    if (subject === undefined) return { kind: "anonymous", permission };
+    const known = subjectOf(subjects, facts);
+    if (known === undefined) return { kind: "anonymous", permission };
+    const { subject, isVerified } = known;
     const { id, ...rest } = propertiesOf(properties, facts);
     if (id !== undefined) checkId(id, "resource.id");
     return {
@@ -83,14 +91,20 @@ export function createRouteQuestions(options: RbacOptions): RouteQuestions {
         subject,
         action: { name: action, properties: emptyObject },
         resource: { type: resourceType, id, properties: rest },
-        context: contextOf(facts, verifiedAt),
+        context: contextOf(facts, contextSources, isVerified),
         requestId: request.headers["x-request-id"] ?? "",
         consistency: { minimumGeneration: 0, bypassCache: false },
       },
     };
   };
 
-  return { ask, dryRunOf: (request, path) => find(request, path)?.route.options.dryRun };
+  return {
+    ask,
+    dryRunOf(request, path) {
+      const match = find(methodOf(request), path);
+      return match.kind === "route" ? match.route.options.dryRun : undefined;
+    },
+  };
 }
 
 function methodOf({ attributes }: HttpCheck): string {
@@ -98,12 +112,15 @@ function methodOf({ attributes }: HttpCheck): string {
   return method ?? "";
 }
 
-function subjectOf(sources: readonly SubjectSource[], facts: RequestFacts): SubjectRef | undefined {
-  for (const { type, from } of sources) {
+function subjectOf(
+  sources: readonly SubjectSource[],
+  facts: RequestFacts,
+): { readonly subject: SubjectRef; readonly isVerified: boolean } | undefined {
+  for (const { type, from, isVerified } of sources) {
     const id = from(facts);
     if (id === undefined) continue;
     checkId(id, "subject.id");
-    return { type, id, properties: emptyObject };
+    return { subject: { type, id, properties: emptyObject }, isVerified };
   }
   return undefined;
 }
@@ -120,16 +137,33 @@ function propertiesOf(
   return found;
 }
 
-/** What Envoy knows of the caller's address, and when it has shown MFA evidence. */
-function contextOf(facts: RequestFacts, verifiedAt: ValueSource | undefined): JsonObject {
-  const { attributes } = facts.request as { attributes: SourceAddress };
-  const ip = attributes.source?.address?.socketAddress?.address;
+/** Where the caller is, when it has shown MFA evidence, and whether by a certificate who it is. */
+function contextOf(
+  facts: RequestFacts,
+  { address, verifiedAt }: ContextSources,
+  isVerified: boolean,
+): JsonObject {
+  const ip = address === undefined ? peerAddress(facts) : checkAddress(address(facts));
   const shown = verifiedAt?.(facts);
   return {
     ...(ip !== undefined && { ip }),
     ...(shown !== undefined && { mfa: { verified_at: instantOf(shown) } }),
+    ...(isVerified && { authentication: "mtls" }),
   };
 }
+
+/** Of whoever is at the other end of Envoy's connection. */
+function peerAddress({ request }: RequestFacts): string | undefined {
+  const { source } = request.attributes as SourceAddress;
+  return source?.address?.socketAddress?.address;
+}
+
+function checkAddress(address: string | undefined): string | undefined {
+  if (address === undefined || isIP(address) !== 0) return address;
+  throw invalidField("client_address", `${quoted(address, ADDRESS_SHOWN_MAX)} is no IP address`);
+}
+
+const ADDRESS_SHOWN_MAX = 64;
 
 interface SourceAddress {
   readonly source?: {

@@ -37,6 +37,8 @@ describe("parseRoute()", () => {
     ["GET /{id}/{id}", /\{id\} twice/],
     ["GET /a%2Fb", /segment "a%2Fb"/],
     ["GET /a?b=c", /segment "a\?b=c"/],
+    ["GET /a/../b", /segment "\.\.", which no path has/],
+    ["GET /.", /segment "\.", which/],
     [`GET /${"a/".repeat(32)}`, /more than 32 segments/],
   ])("refuses %s, and says why", (text, why) => {
     expect(() => parseRoute(text)).toThrow(why);
@@ -60,8 +62,15 @@ describe("createRouteTable()", () => {
 
   it("finds none for a method that no route has", () => {
     const table = tableOf("GET /a", "PUT /b");
-    expect(find(table, "HEAD", "/a")).toBeUndefined();
+    expect(find(table, "HEAD", "/b")).toBeUndefined();
     expect(find(table, "get", "/a")).toBeUndefined();
+  });
+
+  it("takes HEAD for GET, unless it has a route of its own", () => {
+    const table = tableOf("GET /a", "* /a", "* /**", "HEAD /b", "GET /b", "PUT /c");
+    expect(find(table, "HEAD", "/a")?.[0]).toBe("GET /a");
+    expect(find(table, "HEAD", "/b")?.[0]).toBe("HEAD /b");
+    expect(find(table, "HEAD", "/c")?.[0]).toBe("* /**");
   });
 
   it("prefers what is more specific, wherever it stands", () => {

@@ -1,7 +1,7 @@
 /**
  * Finds the route of a request by its method and path. The more specific route wins, wherever it
  * stands: at the first segment where two differ, a literal goes before `{name}`, and that before `**`;
- * a method goes before `*`.
+ * a method goes before `*`, and for `HEAD` that of `GET` before `*`.
  */
 
 /** A route's template, taken apart. */
@@ -61,6 +61,8 @@ function parseSegment(part: string, isLast: boolean): TemplateSegment {
   }
   const [, name] = PARAMETER.exec(part) ?? [];
   if (name !== undefined) return { kind: "parameter", name };
+  if (part === "." || part === "..")
+    throw new Error(`has the segment "${part}", which no path has`);
   // An empty one is the root, or the end of a path that ends with a slash.
   if (LITERAL.test(part) || (part === "" && isLast)) return { kind: "literal", text: part };
   throw new Error(
@@ -163,5 +165,7 @@ function search<Route>(node: Node<Route>, what: Search, at: number): End<Route> 
 }
 
 function endOf<Route>({ ends }: Node<Route>, method: string): End<Route> | undefined {
-  return ends?.get(method) ?? ends?.get("*");
+  // Upstreams answer HEAD as they do GET.
+  const own = ends?.get(method) ?? (method === "HEAD" ? ends?.get("GET") : undefined);
+  return own ?? ends?.get("*");
 }

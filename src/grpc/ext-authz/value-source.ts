@@ -56,6 +56,19 @@ export function parseValueSource(text: string): ValueSource {
   }
 }
 
+/**
+ * The same for who or where somebody is, which nobody may say of himself. Throws also for what the
+ * sender of a request chooses freely, its path and its body.
+ */
+export function parseVouchedSource(text: string): ValueSource {
+  if (/^(?:path|body)\//.test(text)) {
+    const expected =
+      "expected header/<name>, metadata/<namespace>/<member>/…, principal, or xfcc/<field>";
+    throw new Error(`${JSON.stringify(text)} is what whoever asks says of himself; ${expected}`);
+  }
+  return parseValueSource(text);
+}
+
 /** Names of the parameters that a source takes from the path. */
 export function pathParameterOf(text: string): string | undefined {
   return /^path\/(.+)$/.exec(text)?.[1];
