@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { httpCheck } from "../test/support/http-check.ts";
 import { notingMeter } from "../test/support/noting-meter.ts";
 import { systemClock } from "./base/clock.ts";
 import type { Health } from "./base/health.ts";
 import { type Logger, silentLogger } from "./base/logger.ts";
-import type { HttpCheck } from "./grpc/ext-authz/check-request.ts";
 import { ParsedPath } from "./grpc/ext-authz/parsed-path.ts";
 import { type ServingRoutes, serveRoutes } from "./serving-routes.ts";
 
@@ -52,15 +52,8 @@ async function start(): Promise<ReturnType<typeof notingMeter>> {
 
 /** What `GET /a` takes by the table in force; `undefined` if it isn't in it. */
 function permission(): string | undefined {
-  const headers = { "x-user": "u1" };
-  const path = "/a";
-  const http = { method: "GET", path, headers };
-  const request: HttpCheck = {
-    ...{ attributes: { request: { http } }, path, headers, body: "", rawBody: "" },
-    ...{ contextExtensions: {}, sourcePrincipal: "" },
-  };
-  const body = { parsedBody: null, isTruncated: false, isMalformed: false };
-  const asked = routes!.questions.ask(request, new ParsedPath(path), () => body);
+  const request = httpCheck({ headers: { "x-user": "u1" } });
+  const asked = routes!.questions.ask(request, new ParsedPath(request.path), () => null);
   return asked.kind === "question" ? asked.permission : undefined;
 }
 

@@ -22,13 +22,19 @@ import {
 export interface HttpCheck {
   /** With JSON names, as policies see it in `input.attributes`. */
   readonly attributes: InputDocument;
+  /** As Envoy got it; empty where it is not among the parts. */
+  readonly method: string;
   /** With the query, as Envoy got it. */
   readonly path: string;
   /** By lower-case name; empty where Envoy sends raw headers. */
   readonly headers: TextMap;
+  /** Envoy sends raw headers (`encode_raw_headers`), of which nothing is in `headers`. */
+  readonly hasRawHeaders: boolean;
   readonly body: string;
   /** Base64, where Envoy packs the body as bytes; else empty. */
   readonly rawBody: string;
+  /** Of whoever is connected to Envoy; empty where there is none, or it is not among the parts. */
+  readonly sourceAddress: string;
   /** Of the peer's certificate; empty without one. */
   readonly sourcePrincipal: string;
 }
@@ -56,13 +62,19 @@ export function readHttpCheck(encoded: Uint8Array, parts: DocumentParts): HttpCh
   const http = attributes?.request?.http;
   if (attributes === undefined) throw invalidField("attributes", "is missing");
   if (http === undefined) throw invalidField("attributes.request.http", "is missing");
-  const { path = "", headers = noTexts, body = "", rawBody = "" } = http;
+  const { method = "", path = "", headers = noTexts, body = "", rawBody = "" } = http;
   const httpParts = partsOf(partsOf(parts, "request"), "http");
   // What may be large is not written into the input of a policy that doesn't look at it.
   if (body !== "" && partsOf(httpParts, "body") === undefined) delete http.body;
   if (rawBody !== "" && partsOf(httpParts, "rawBody") === undefined) delete http.rawBody;
-  const sourcePrincipal = attributes.source?.principal ?? "";
-  return { attributes: attributes as InputDocument, path, headers, body, rawBody, sourcePrincipal };
+  const { source } = attributes;
+  return {
+    attributes: attributes as InputDocument,
+    ...{ method, path, headers, body, rawBody },
+    hasRawHeaders: http.headerMap !== undefined,
+    sourceAddress: source?.address?.socketAddress?.address ?? "",
+    sourcePrincipal: source?.principal ?? "",
+  };
 }
 
 /** What the route of a `CheckRequest` says to the door. Throws as `readHttpCheck`. */
@@ -91,12 +103,17 @@ function fieldsOf(parts: DocumentParts): Fields {
 
 /** The parts of `AttributeContext` that are looked at. */
 interface Attributes {
-  readonly source?: { readonly principal?: string };
+  readonly source?: {
+    readonly principal?: string;
+    readonly address?: { readonly socketAddress?: { readonly address?: string } };
+  };
   readonly request?: { readonly http?: HttpRequest };
   readonly contextExtensions?: TextMap;
 }
 
 interface HttpRequest {
+  readonly method?: string;
+  readonly headerMap?: object;
   readonly path?: string;
   readonly headers?: TextMap;
   body?: string;

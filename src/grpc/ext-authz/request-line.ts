@@ -11,8 +11,7 @@ export function requestLineOf(bytes: Uint8Array): { method: string; path: string
 }
 
 /** The same of a request whose method has been read. */
-export function requestLine({ attributes, path }: HttpCheck): { method: string; path: string } {
-  const { method = "" } = (attributes as { request: { http: { method?: string } } }).request.http;
+export function requestLine({ method, path }: HttpCheck): { method: string; path: string } {
   const end = path.search(/[?#]/);
   const shown = (end < 0 ? path : path.slice(0, end)).slice(0, PATH_SHOWN_MAX).toWellFormed();
   return { method, path: shown };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { HttpCheck } from "./check-request.ts";
+import { httpCheck } from "../../../test/support/http-check.ts";
 import { ParsedPath } from "./parsed-path.ts";
 import { createRouteBodyReader } from "./route-body.ts";
 
@@ -9,20 +9,25 @@ const FORM_TYPE = "application/x-www-form-urlencoded";
 const multipart = '--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n--b--';
 
 function bodyOf(type: string | undefined, body: string, headers: Record<string, string> = {}) {
-  const request: HttpCheck = {
-    ...{ attributes: {}, path: "/a", body, rawBody: "", sourcePrincipal: "" },
+  const request = httpCheck({
+    body,
     headers: { ...(type !== undefined && { "content-type": type }), ...headers },
-  };
+  });
   return read(request, new ParsedPath("/a"));
 }
 
 describe("createRouteBodyReader()", () => {
   it.each([
     [JSON_TYPE, '{"a":"x"}', { a: "x" }],
-    ["Application/JSON; charset=UTF-8", '{"a":1}', { a: 1 }],
-    [FORM_TYPE, "a=x&a=y", { a: ["x", "y"] }],
-    [`${FORM_TYPE};charset=utf-8`, "a=x", { a: ["x"] }],
-    ['Multipart/Form-Data; boundary="b"', multipart, { a: ["x"] }],
+    ["Application/JSON; charset=UTF8", '{"a":1}', { a: 1 }],
+    [FORM_TYPE, "a=x&a=y&b=z", { a: ["x", "y"], b: "z" }],
+    [`${FORM_TYPE};charset=utf-8`, "a=x", { a: "x" }],
+    ['Multipart/Form-Data; boundary="b"', multipart, { a: "x" }],
+    [
+      "multipart/form-data; boundary=b",
+      multipart.replace("\r\n\r\nx", "\r\nContent-Type: application/json\r\n\r\n1"),
+      { a: [1] },
+    ],
   ])("reads %s", (type, body, value) => {
     const length = { "content-length": String(body.length) };
     expect({ ...(bodyOf(type, body) as object) }).toEqual(value);
@@ -68,10 +73,7 @@ describe("createRouteBodyReader()", () => {
 
   it("refuses bytes that are not UTF-8", () => {
     const rawBody = Buffer.from('{"a":"\xff"}', "latin1").toString("base64");
-    const request: HttpCheck = {
-      ...{ attributes: {}, path: "/a", body: "", rawBody, sourcePrincipal: "" },
-      headers: { "content-type": JSON_TYPE },
-    };
+    const request = httpCheck({ rawBody, headers: { "content-type": JSON_TYPE } });
     expect(() => read(request, new ParsedPath("/a"))).toThrow("body: is not well-formed UTF-8");
   });
 });

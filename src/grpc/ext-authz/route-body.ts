@@ -5,18 +5,18 @@
  */
 import { isUtf8 } from "node:buffer";
 import type { FileRegistry } from "@bufbuild/protobuf";
-import type { InputValue } from "../../pipeline/pipeline.ts";
+import type { InputDocument, InputValue } from "../../pipeline/pipeline.ts";
 import type { HttpCheck } from "./check-request.ts";
 import { parseGrpcBody } from "./grpc-body.ts";
 import { parseJsonText } from "./json-text.ts";
 import { malformed, refuseLarge } from "./malformed.ts";
 import { parseMediaType } from "./media-type.ts";
-import { parseMultipartForm } from "./multipart-form.ts";
+import { type FormValues, parseMultipartForm } from "./multipart-form.ts";
 import type { ExtAuthzOptions } from "./options.ts";
 import { BODY_BYTES_MAX, GRPC_BODY_BYTES_MAX } from "./parsed-body.ts";
 import type { ParsedPath } from "./parsed-path.ts";
 import { readProtoset } from "./protoset.ts";
-import { byteString, parseQuery } from "./url-encoding.ts";
+import { byteString, parseQuery, type QueryValues } from "./url-encoding.ts";
 
 /**
  * Reads the whole body. Throws `PdpError` `invalid-argument` or `too-large` for a body that is missing,
@@ -40,9 +40,9 @@ export function createRouteBodyReader(
       case "application/json":
         return parseJsonText(textOf(bytes), "names-once");
       case "application/x-www-form-urlencoded":
-        return parseQuery(textOf(bytes), "body");
+        return withoutLists(parseQuery(textOf(bytes), "body"));
       case "multipart/form-data":
-        return parseMultipartForm(byteString(bytes), boundary ?? "");
+        return withoutLists(parseMultipartForm(byteString(bytes), boundary ?? ""));
       case "application/grpc":
       case "application/grpc+proto":
         return grpcBody(bytes, path, protoset);
@@ -72,7 +72,7 @@ function contentType(text: string): { type: string; boundary: string | undefined
   for (const [name, value] of parameters) {
     const isKnown =
       name === "charset"
-        ? value.toLowerCase() === "utf-8"
+        ? /^utf-?8$/i.test(value)
         : name === "boundary" && type === "multipart/form-data";
     if (!isKnown) throw malformed("headers", '"content-type" has a parameter that is not read');
   }
@@ -82,6 +82,16 @@ function contentType(text: string): { type: string; boundary: string | undefined
 function textOf(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw malformed("body", "is not well-formed UTF-8");
   return bytes.toString();
+}
+
+/** A form's, where a name is given once; what a part says in JSON, others may read as it stands. */
+function withoutLists(form: FormValues | QueryValues): InputDocument {
+  const members: { [name: string]: InputValue } = Object.create(null);
+  for (const [name, values] of Object.entries(form)) {
+    const [value] = values;
+    members[name] = values.length === 1 && typeof value === "string" ? value : values;
+  }
+  return members;
 }
 
 function grpcBody(

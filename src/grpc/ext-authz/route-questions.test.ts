@@ -1,7 +1,7 @@
 import { Create } from "typebox/value";
 import { describe, expect, it } from "vitest";
+import { httpCheck } from "../../../test/support/http-check.ts";
 import type { InputValue } from "../../pipeline/pipeline.ts";
-import type { HttpCheck } from "./check-request.ts";
 import { extAuthzOptionsSchema, type RbacOptions } from "./options.ts";
 import { ParsedPath } from "./parsed-path.ts";
 import { createRouteQuestions } from "./route-questions.ts";
@@ -13,35 +13,25 @@ interface Given {
   readonly headers?: Readonly<Record<string, string>>;
   readonly method?: string;
   readonly path?: string;
-  readonly source?: object;
+  readonly sourceAddress?: string;
+  readonly hasRawHeaders?: boolean;
   readonly readBody?: () => InputValue;
 }
 
 function ask({ options = {}, readBody = () => ({ owner: "u2" }), ...given }: Given) {
-  const { method = "GET", path = "/agents/a1", headers = { "x-user": "u1" }, source } = given;
+  const { method = "GET", path = "/agents/a1", headers = { "x-user": "u1" }, ...more } = given;
   const { rbac } = Create(extAuthzOptionsSchema) as { rbac: RbacOptions };
   const subject = [{ from: "header/x-user", type: "user" as const }];
   const questions = createRouteQuestions({ ...rbac, subject, routes: [route], ...options });
-  const http = { method, path, headers };
-  const request: HttpCheck = {
-    attributes: { request: { http }, ...(source && { source: { ...source } }) },
-    ...{
-      path,
-      headers,
-      body: "",
-      rawBody: "",
-      contextExtensions: {},
-      sourcePrincipal: "spiffe://web",
-    },
-  };
+  const attributed = { method, path, headers, sourcePrincipal: "spiffe://web" };
+  const request = httpCheck({ ...attributed, ...more });
   return questions.ask(request, new ParsedPath(path), readBody);
 }
 
 describe("createRouteQuestions()", () => {
   it("makes a question of a route", () => {
-    const source = { address: { socketAddress: { address: "10.1.2.3" } } };
     const headers = { "x-user": "u1", "x-request-id": "r1" };
-    expect(ask({ headers, source })).toEqual({
+    expect(ask({ headers, sourceAddress: "10.1.2.3" })).toEqual({
       kind: "question",
       permission: "agent:read",
       request: {
@@ -93,12 +83,17 @@ describe("createRouteQuestions()", () => {
     });
   });
 
+  it("refuses raw headers, in which it would not see a fact", () => {
+    expect(() => ask({ hasRawHeaders: true })).toThrow(
+      "attributes.request.http.header_map: is not read here; turn off encode_raw_headers in Envoy",
+    );
+  });
+
   it("takes the client's address from where it is said to stand", () => {
-    const source = { address: { socketAddress: { address: "10.1.2.3" } } };
     const options = { clientAddress: "header/x-envoy-external-address" };
     const contextWith = (address?: string) => {
       const headers = { "x-user": "u1", ...(address && { "x-envoy-external-address": address }) };
-      const asked = ask({ options, headers, source });
+      const asked = ask({ options, headers, sourceAddress: "10.1.2.3" });
       return asked.kind === "question" ? asked.request.context : asked.kind;
     };
     expect(contextWith("203.0.113.9")).toEqual({ ip: "203.0.113.9" });

@@ -72,7 +72,11 @@ export function createRouteQuestions(options: RbacOptions): RouteQuestions {
   if (problems.length > 0 || find === undefined) throw new RoutesRefused(problems);
 
   const ask: AskRoute = (request, path, readBody) => {
-    const match = find(methodOf(request), path);
+    // A fact that stands in a header would not be seen, which can allow more.
+    if (request.hasRawHeaders) {
+      throw invalidField(RAW_HEADERS, "is not read here; turn off encode_raw_headers in Envoy");
+    }
+    const match = find(request.method, path);
     if (match.kind !== "route") return { kind: "unmapped" };
     const { route, parameters } = match;
     const { resourceType, action, properties } = route;
@@ -101,15 +105,10 @@ export function createRouteQuestions(options: RbacOptions): RouteQuestions {
   return {
     ask,
     dryRunOf(request, path) {
-      const match = find(methodOf(request), path);
+      const match = find(request.method, path);
       return match.kind === "route" ? match.route.options.dryRun : undefined;
     },
   };
-}
-
-function methodOf({ attributes }: HttpCheck): string {
-  const { method } = (attributes as { request: { http: { method?: string } } }).request.http;
-  return method ?? "";
 }
 
 function subjectOf(
@@ -143,7 +142,8 @@ function contextOf(
   { address, verifiedAt }: ContextSources,
   isVerified: boolean,
 ): JsonObject {
-  const ip = address === undefined ? peerAddress(facts) : checkAddress(address(facts));
+  const { sourceAddress } = facts.request;
+  const ip = address === undefined ? sourceAddress || undefined : checkAddress(address(facts));
   const shown = verifiedAt?.(facts);
   return {
     ...(ip !== undefined && { ip }),
@@ -152,24 +152,13 @@ function contextOf(
   };
 }
 
-/** Of whoever is at the other end of Envoy's connection. */
-function peerAddress({ request }: RequestFacts): string | undefined {
-  const { source } = request.attributes as SourceAddress;
-  return source?.address?.socketAddress?.address;
-}
-
 function checkAddress(address: string | undefined): string | undefined {
   if (address === undefined || isIP(address) !== 0) return address;
   throw invalidField("client_address", `${quoted(address, ADDRESS_SHOWN_MAX)} is no IP address`);
 }
 
+const RAW_HEADERS = "attributes.request.http.header_map";
 const ADDRESS_SHOWN_MAX = 64;
-
-interface SourceAddress {
-  readonly source?: {
-    readonly address?: { readonly socketAddress?: { readonly address?: string } };
-  };
-}
 
 /** Seconds since the epoch, as `auth_time` of a token is, as RFC 3339. */
 function instantOf(text: string): string {

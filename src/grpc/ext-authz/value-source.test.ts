@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
+import { httpCheck } from "../../../test/support/http-check.ts";
 import type { InputValue } from "../../pipeline/pipeline.ts";
-import type { HttpCheck } from "./check-request.ts";
 import { parseValueSource } from "./value-source.ts";
 
-const request: HttpCheck = {
+const request = httpCheck({
   attributes: {
     metadataContext: {
       filterMetadata: {
-        "envoy.filters.http.jwt_authn": { payload: { sub: "u1", aud: ["a", "b"] } },
+        "envoy.filters.http.jwt_authn": { payload: { sub: "u1", aud: ["a"] } },
       },
     },
   },
@@ -16,15 +16,14 @@ const request: HttpCheck = {
   headers: Object.assign(Object.create(null), {
     ...{ "x-owner": "u2", empty: "", "x-forwarded-client-cert": "By=a;URI=spiffe://web" },
   }),
-  body: "",
-  rawBody: "",
   sourcePrincipal: "spiffe://mesh/web",
-};
+});
 const body: InputValue = {
   agent: { owner: "u3", size: 7, big: 10n ** 20n, part: 0.5, is: true, list: ["x"], none: null },
 };
 Object.assign(body["agent"] as object, {
-  ...{ two: ["a", "b"], empty: [], spelt: "public", SPELT: "secret", deep: { a: "b" } },
+  ...{ two: ["a", "b"], empty: [], spelt: "public", SPELT: "secret", deep: { a: "b" }, form: "a" },
+  "FORM[]": ["b"],
 });
 const take = (text: string) =>
   parseValueSource(text)({
@@ -43,7 +42,6 @@ describe("parseValueSource()", () => {
     ["body/agent/owner", "u3"],
     ["body/agent/size", "7"],
     ["body/agent/big", "100000000000000000000"],
-    ["body/agent/list", "x"],
     ["body/constructor/name", undefined],
     ["metadata/envoy.filters.http.jwt_authn/payload/sub", "u1"],
     ["metadata/other/payload/sub", undefined],
@@ -56,7 +54,7 @@ describe("parseValueSource()", () => {
 
   it.each([
     ...["part", "is", "none", "two", "empty", "owner/length", "list/0", "Owner", "li\u017ft"],
-    ...["spelt", "spelT", "deep", "OWNER/x"],
+    ...["spelt", "spelT", "deep", "OWNER/x", "list", "form"],
   ])("refuses body/agent/%s, which is there and is not one text", (name) => {
     const field = `attributes.request.http.body.agent.${name.replaceAll("/", ".")}`;
     const why = "is not one text or whole number, and the route takes it";

@@ -94,8 +94,8 @@ const METADATA = "attributes.metadata_context.filter_metadata";
 
 /**
  * The text at the end of the path; `undefined` where there is no such member. What is there and is
- * something else is refused: to overlook a fact can allow more. Of a list with one item, as forms have
- * it, the item counts; of what is no text, a whole number alone has one way to be written.
+ * something else is refused: to overlook a fact can allow more. Of what is no text, a whole number alone
+ * has one way to be written.
  */
 function factIn(value: InputValue, names: readonly string[], field: string): string | undefined {
   let at = value;
@@ -104,20 +104,23 @@ function factIn(value: InputValue, names: readonly string[], field: string): str
     const member = memberOf(at, name);
     if (member === "unclear") throw refused(field, names);
     if (member === undefined) return undefined;
-    at = isList(member.value) && member.value.length === 1 ? member.value[0]! : member.value;
+    at = member.value;
   }
   if (typeof at === "string") return present(at);
   if (typeof at === "bigint" || Number.isSafeInteger(at)) return String(at);
   throw refused(field, names);
 }
 
-/** Readers that don't mind case, as Go's, would take another spelling for the same member. */
+/** To readers that don't mind case, as Go's, and of forms with `name[]`, it may have another spelling. */
 function memberOf(
   object: InputDocument,
   name: string,
 ): { readonly value: InputValue } | "unclear" | undefined {
   const folded = foldCase(name);
-  const spelt = Object.keys(object).filter((key) => foldCase(key) === folded);
+  const spelt = Object.keys(object).filter((key) => {
+    const given = foldCase(key);
+    return given === folded || given.startsWith(`${folded}[`);
+  });
   if (spelt.length === 0) return undefined;
   return spelt.length === 1 && spelt[0] === name ? { value: object[name]! } : "unclear";
 }
