@@ -15,6 +15,7 @@ import { loadExamples } from "./directory/load-examples.ts";
 import { loadPolicy } from "./engine/load-policy.ts";
 import { createDecisionService } from "./grpc/decision-service.ts";
 import { createExtAuthz } from "./grpc/ext-authz/ext-authz-service.ts";
+import { createExtAuthzTrial } from "./grpc/ext-authz/ext-authz-trial.ts";
 import { createGrpcServer, type GrpcServer, type GrpcServerDeps } from "./grpc/grpc-server.ts";
 import { createPipeline } from "./pipeline/create-pipeline.ts";
 import { createHostData } from "./pipeline/host-data.ts";
@@ -94,30 +95,24 @@ async function start(
   const pipeline = createPipeline({
     policies: bundles.policies,
     permissionSets,
-    clock,
     createId: createUuidV7(clock),
-    meter,
-    logger,
-    options: config.pipeline,
     shadow,
+    ...{ clock, meter, logger, options: config.pipeline },
   });
-  const handlers = createDecisionService({
-    pipeline,
-    batchItemsMax: config.grpc.batchItemsMax,
-  });
+  const handlers = createDecisionService({ pipeline, batchItemsMax: config.grpc.batchItemsMax });
 
+  const { questions } = routes;
+  const authorization = { pipeline, clock, routes: questions, options: config.extAuthz };
   const control = createControlServer({
     ...{ clock, logger, handlers, bundles, shadow, options: config.admin },
     cache: inspection,
+    envoy: { try: createExtAuthzTrial(authorization) },
     status: health.report,
   });
   stops.push(() => control.close());
   await control.listen();
 
-  const extAuthz = createExtAuthz({
-    ...{ pipeline, clock, logger, meter, routes: routes.questions },
-    options: config.extAuthz,
-  });
+  const extAuthz = createExtAuthz({ ...authorization, logger, meter });
   const doors = {
     handlers: new Map([...handlers, ...extAuthz.handlers]),
     inBand: extAuthz.inBand,

@@ -45,6 +45,7 @@ async function start(setup: Setup = {}): Promise<string> {
     handlers: new Map([[CHECK, check]]),
     bundles: { list: () => [], remove: async () => false },
     cache: { show: async () => ({}), purge: async () => true },
+    envoy: { try: async () => ({}) },
     status: () => ({ status: "ready" }),
     ...deps,
   });

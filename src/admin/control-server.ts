@@ -4,12 +4,18 @@
  */
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from "fastify";
+import {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+} from "fastify";
 import type { Clock } from "../base/clock.ts";
 import { deadlineIn } from "../base/deadline.ts";
 import type { Logger } from "../base/logger.ts";
 import { optionName } from "../base/option-name.ts";
-import type { Peer, UnaryHandlers } from "../base/unary-handler.ts";
+import type { Peer, UnaryCall, UnaryHandlers } from "../base/unary-handler.ts";
 import { listenOnUnixSocket, refuseIfTaken, type UnixSocket } from "../base/unix-socket.ts";
 import { type ErrorKind, PdpError, toPdpError } from "../decision/error.ts";
 import { checkApplicationName, checkId } from "../decision/names.ts";
@@ -36,6 +42,10 @@ export interface ControlServerDeps {
   };
   /** How candidates fare; `undefined` = no folder of them is configured. */
   readonly shadow?: { report(): readonly unknown[] } | undefined;
+  readonly envoy: {
+    /** Answers a check of Envoy's, encoded, as the gRPC door does, and says why; any JSON. */
+    try(request: Uint8Array, call: UnaryCall): Promise<unknown>;
+  };
   /** What `GET /status` shows; any JSON. */
   readonly status: () => unknown;
 }
@@ -130,22 +140,27 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** `POST /postern.v1.DecisionService/Check` and its siblings, as in Connect's unary protocol. */
+/** `POST /postern.v1.DecisionService/Check` and its siblings, as in Connect's unary protocol; and more. */
 function addApi(app: FastifyInstance, deps: ControlServerDeps): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/proto", { parseAs: "buffer" }, (_, body, done) =>
     done(null, body),
   );
+  const callFor = (): UnaryCall => {
+    return { peer, deadline: deadlineIn(deps.clock, deps.options.requestTimeoutMs) };
+  };
   for (const [name, handler] of deps.handlers) {
     app.post(name, async (request, reply) => {
-      if (!(request.body instanceof Uint8Array)) {
-        throw new PdpError("invalid-argument", "expected a body of type application/proto");
-      }
-      const deadline = deadlineIn(deps.clock, deps.options.requestTimeoutMs);
-      const answer = await handler(request.body, { peer, deadline });
+      const answer = await handler(messageOf(request), callFor());
       return reply.type("application/proto").send(Buffer.from(answer));
     });
   }
+  app.post("/envoy/try", (request) => deps.envoy.try(messageOf(request), callFor()));
+}
+
+function messageOf({ body }: FastifyRequest): Uint8Array {
+  if (body instanceof Uint8Array) return body;
+  throw new PdpError("invalid-argument", "expected a body of type application/proto");
 }
 
 function addBundles(app: FastifyInstance, { bundles }: ControlServerDeps): void {

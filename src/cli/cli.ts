@@ -14,6 +14,7 @@ import { type CliIo, type CommandContext, commandContext, exitStatus } from "./c
 import { addConfigCommands } from "./config-commands.ts";
 import { addDecisionCommands } from "./decision-commands.ts";
 import { addDirectoryCommands } from "./directory-commands.ts";
+import { addEnvoyCommands } from "./envoy-commands.ts";
 import { addRoutesCommands } from "./routes-commands.ts";
 import { addShadowCommands } from "./shadow-commands.ts";
 import { writeText } from "./terminal.ts";
@@ -53,6 +54,7 @@ function createProgram(context: CommandContext): Command {
   addDecisionCommands(program, context);
   addBundleCommands(program, context);
   addDirectoryCommands(program, context);
+  addEnvoyCommands(program, context);
   addRoutesCommands(program, context);
   addCacheCommands(program, context);
   addShadowCommands(program, context);

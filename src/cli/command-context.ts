@@ -9,6 +9,8 @@ import type { TextStream } from "./terminal.ts";
 export interface CliIo {
   readonly stdout: TextStream;
   readonly stderr: TextStream;
+  /** What is typed or piped in; asked for only by what reads it. */
+  readonly stdin: () => AsyncIterable<Uint8Array>;
   readonly clock: Clock;
   /** The process's own environment unless given. */
   readonly env?: Environment;

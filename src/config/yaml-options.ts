@@ -75,7 +75,7 @@ export function readOptionsFile(file: string, bytesMax: number): string {
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     const why = error instanceof TypeError ? "it is not UTF-8" : (error as Error).message;
-    throw unreadable(file, `can't read the configuration: ${why}`, error);
+    throw unreadable(file, `can't read the file: ${why}`, error);
   } finally {
     if (opened !== undefined) closeSync(opened);
   }

@@ -56,6 +56,7 @@ async function serve({ handlers = {}, ...given }: Served): Promise<string> {
     ),
     bundles: { list: () => [], remove: async () => false },
     cache: { show: async () => ({}), purge: async () => true },
+    envoy: { try: async () => ({}) },
     status: () => ({}),
     ...given,
   });

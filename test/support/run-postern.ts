@@ -13,6 +13,8 @@ export interface CliRun {
 /** How the command line is run; nothing of the process is used. */
 export interface CliSetup extends Partial<Pick<CliIo, "serve" | "openDirectory" | "env">> {
   readonly clock?: Clock;
+  /** What is piped in. */
+  readonly stdin?: string;
   readonly isTerminal?: boolean;
 }
 
@@ -28,6 +30,9 @@ export async function runPostern(args: readonly string[], setup: CliSetup = {}):
   const status = await runCli(args, {
     stdout: stream("stdout"),
     stderr: stream("stderr"),
+    stdin: async function* () {
+      yield Buffer.from(setup.stdin ?? "");
+    },
     clock: setup.clock ?? manualClock(),
     env: setup.env ?? {},
     serve: setup.serve ?? (() => Promise.reject(new Error("nothing to serve with"))),

@@ -33,6 +33,7 @@ describe("createRouteQuestions()", () => {
     const headers = { "x-user": "u1", "x-request-id": "r1" };
     expect(ask({ headers, sourceAddress: "10.1.2.3" })).toEqual({
       kind: "question",
+      route: "GET /agents/{id}",
       permission: "agent:read",
       request: {
         application: "platform",
@@ -118,11 +119,13 @@ describe("createRouteQuestions()", () => {
   });
 
   it("knows nobody where no place has a subject", () => {
-    expect(ask({ headers: {} })).toEqual({ kind: "anonymous", permission: "agent:read" });
-    expect(ask({ options: { subject: [] } })).toEqual({
+    const anonymous = {
       kind: "anonymous",
+      route: "GET /agents/{id}",
       permission: "agent:read",
-    });
+    };
+    expect(ask({ headers: {} })).toEqual(anonymous);
+    expect(ask({ options: { subject: [] } })).toEqual(anonymous);
   });
 
   it.each([

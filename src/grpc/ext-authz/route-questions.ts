@@ -20,10 +20,16 @@ import { parseVouchedSource, type RequestFacts, type ValueSource } from "./value
 
 /** What a request asks, or why it asks nothing that can be decided. */
 export type RouteQuestion =
-  | { readonly kind: "question"; readonly request: AccessRequest; readonly permission: string }
+  | (RouteTaken & { readonly kind: "question"; readonly request: AccessRequest })
   | { readonly kind: "unmapped" }
-  /** Nobody is named; `permission` is what it would take. */
-  | { readonly kind: "anonymous"; readonly permission: string };
+  /** Nobody is named; the permission is what it would take. */
+  | (RouteTaken & { readonly kind: "anonymous" });
+
+interface RouteTaken {
+  /** As the table has it. */
+  readonly route: string;
+  readonly permission: string;
+}
 
 /** Makes questions. Throws `PdpError` `invalid-argument` for what can't be part of one. */
 export type AskRoute = (
@@ -80,16 +86,16 @@ export function createRouteQuestions(options: RbacOptions): RouteQuestions {
     if (match.kind !== "route") return { kind: "unmapped" };
     const { route, parameters } = match;
     const { resourceType, action, properties } = route;
-    const { permission } = route.options;
+    const taken: RouteTaken = { route: route.options.route, permission: route.options.permission };
     const facts: RequestFacts = { request, parameters, body: readBody };
     const known = subjectOf(subjects, facts);
-    if (known === undefined) return { kind: "anonymous", permission };
+    if (known === undefined) return { kind: "anonymous", ...taken };
     const { subject, isVerified } = known;
     const { id, ...rest } = propertiesOf(properties, facts);
     if (id !== undefined) checkId(id, "resource.id");
     return {
       kind: "question",
-      permission,
+      ...taken,
       request: {
         application: options.application,
         subject,

@@ -1,5 +1,7 @@
 // A real Envoy, and the real Postern with a table of routes over the roles of `platform`: no Rego of
 // anybody's own.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type EchoedRequest,
@@ -137,5 +139,69 @@ describe("a table of routes", () => {
     expect(whole.status).toBe(200);
     expect(cut.status).toBe(400);
     expect((await ask(deploy('{"owner":"user-456"}'))).status).toBe(403);
+  });
+
+  it.each([
+    ["another kind of JSON", "text/json", '{"owner":"user-123"}'],
+    ["two types in one", "application/x-www-form-urlencoded; x=application/json", "owner=user-123"],
+    ["a name twice", "application/json", '{"owner":"user-123","owner":"user-456"}'],
+    ["a name in another case", "application/json", '{"owner":"user-123","Owner":"user-456"}'],
+    ["no text", "application/json", '{"owner":["user-123"]}'],
+    ["no body", "application/json", ""],
+  ])("denies what upstreams may read otherwise: %s", async (_, contentType, body) => {
+    const before = upstream.requests.length;
+    const headers = { "x-user": "user-123", "content-type": contentType };
+    const { status } = await ask({ method: "POST", path: "/models/m1/deploy", headers, body });
+    expect(status).toBe(400);
+    expect(upstream.requests).toHaveLength(before);
+  });
+});
+
+describe("postern envoy try", () => {
+  const tryFile = async (attributes: object, ...args: string[]) => {
+    const file = join(workspace.folder, "check.json");
+    writeFileSync(file, JSON.stringify({ attributes }));
+    return workspace.postern("envoy", "try", file, "--socket", "state/control.sock", ...args);
+  };
+  const http = (user: string, path = "/agents/a1/run") => ({
+    request: { http: { method: "POST", path, headers: { "x-user": user } } },
+  });
+
+  it("shows what the server answers, and why", async () => {
+    const { status, stdout, stderr } = await tryFile(http("user-123"));
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toMatch(/^allow +permission:agent:execute +platform@/m);
+    expect(stdout).toMatch(/^decided by +rbac$/m);
+    expect(stdout).toMatch(/^route +POST \/agents\/\{id\}\/run takes agent:execute$/m);
+    expect(stdout).toMatch(/^resource +agent a1$/m);
+    const response = JSON.parse(stdout.slice(stdout.indexOf("{\n")));
+    expect(response.okResponse.headers[0].header).toEqual({
+      ...{ key: "x-postern-subject", value: "user-123" },
+    });
+  });
+
+  it("ends with 1 where a request does not pass, and says why not", async () => {
+    const forbidden = await tryFile(http("user-9"), "--json");
+    expect(forbidden.status).toBe(1);
+    expect(JSON.parse(forbidden.stdout)).toMatchObject({
+      response: { deniedResponse: { status: { code: "Forbidden" } } },
+      ...{ way: "rbac", route: { kind: "question" } },
+    });
+    const unmapped = await tryFile(http("user-123", "/other"));
+    expect(unmapped).toMatchObject({
+      status: 1,
+      stdout: expect.stringContaining("unmapped_route"),
+    });
+    const malformed = await tryFile({});
+    expect(malformed.status).toBe(1);
+    expect(malformed.stdout).toMatch(/^refused +attributes\.request\.http: is missing$/m);
+  });
+
+  it("has no verdict on what is no check", async () => {
+    const { status, stderr } = await tryFile({ request: { http: { methode: "GET" } } });
+    expect(status).toBe(2);
+    expect(stderr).toMatch(
+      /check\.json: .*expected an envoy\.service\.auth\.v3\.CheckRequest as JSON/,
+    );
   });
 });
