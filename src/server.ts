@@ -89,7 +89,10 @@ async function start(
   });
   stops.push(close);
 
-  const routes = await serveRoutes({ ...parts, options: config.extAuthz.rbac });
+  const routes = await serveRoutes({
+    ...parts,
+    ...{ options: config.extAuthz.rbac, trust: config.pipeline.trust },
+  });
   stops.push(routes.close);
 
   const pipeline = createPipeline({

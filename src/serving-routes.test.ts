@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Create } from "typebox/value";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { httpCheck } from "../test/support/http-check.ts";
 import { notingMeter } from "../test/support/noting-meter.ts";
@@ -8,6 +9,7 @@ import { systemClock } from "./base/clock.ts";
 import type { Health } from "./base/health.ts";
 import { type Logger, silentLogger } from "./base/logger.ts";
 import { ParsedPath } from "./grpc/ext-authz/parsed-path.ts";
+import { type PipelineOptions, pipelineOptionsSchema } from "./pipeline/options.ts";
 import { type ServingRoutes, serveRoutes } from "./serving-routes.ts";
 
 let folder: string;
@@ -15,12 +17,14 @@ let file: string;
 let routes: ServingRoutes | undefined;
 let errors: string[];
 let states: string[];
+let warnings: string[];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "postern-routes-"));
   file = join(folder, "routes.yaml");
   errors = [];
   states = [];
+  warnings = [];
 });
 
 afterEach(async () => {
@@ -29,7 +33,12 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const logger: Logger = { ...silentLogger, error: (_, message) => errors.push(message) };
+const { trust } = Create(pipelineOptionsSchema) as PipelineOptions;
+const logger: Logger = {
+  ...silentLogger,
+  error: (_, message) => errors.push(message),
+  warn: (_, message) => warnings.push(message),
+};
 const health: Health = { set: (_, state, detail = "") => states.push(`${state} ${detail}`.trim()) };
 
 /** A file in which `GET /a` takes this permission. */
@@ -46,7 +55,8 @@ function replace(text: string): void {
 async function start(): Promise<ReturnType<typeof notingMeter>> {
   const meter = notingMeter();
   const options = { application: "platform", routesFile: file, subject: [], routes: [] };
-  routes = await serveRoutes({ options, clock: systemClock, logger, meter: meter.meter, health });
+  const parts = { clock: systemClock, logger, meter: meter.meter, health, trust };
+  routes = await serveRoutes({ options, ...parts });
   return meter;
 }
 
@@ -62,6 +72,17 @@ const refused = (times = 1) =>
   vi.waitFor(() => expect(errors).toHaveLength(times), { timeout: 10_000 });
 
 describe("serveRoutes()", () => {
+  it("warns of what is taken and counts for nobody, each time it reads a table", async () => {
+    writeFileSync(file, taking("a:read"));
+    await start();
+    expect(warnings).toEqual([]);
+    replace(
+      `subject: []\nroutes: [{ route: GET /a, permission: "b:read", resource: { owner: header/x } }]\n`,
+    );
+    await vi.waitFor(() => expect(warnings).toHaveLength(1), 10_000);
+    expect(warnings[0]).toMatch(/^ext_authz\.rbac\.routes take properties of resources, but/);
+  });
+
   it("serves the table of the configuration where no file is named", async () => {
     const options = {
       application: "platform",
@@ -69,7 +90,7 @@ describe("serveRoutes()", () => {
       routes: [{ route: "GET /a", permission: "a:read", resource: {} }],
     };
     const { meter } = notingMeter();
-    routes = await serveRoutes({ options, clock: systemClock, logger, meter, health });
+    routes = await serveRoutes({ options, clock: systemClock, logger, meter, health, trust });
     expect([permission(), states]).toEqual(["a:read", []]);
   });
 

@@ -15,6 +15,8 @@ import { sampleOf } from "./bundle/read-file.ts";
 import { watchFolder } from "./bundle/watch-folder.ts";
 import type { RbacOptions } from "./grpc/ext-authz/options.ts";
 import { createRouteQuestions, type RouteQuestions } from "./grpc/ext-authz/route-questions.ts";
+import { uncountedFacts } from "./grpc/ext-authz/uncounted-facts.ts";
+import type { PipelineOptions } from "./pipeline/options.ts";
 import { ROUTES_FILE_BYTES_MAX } from "./read-routes-file.ts";
 import { readRoutesInWorker } from "./start-routes-worker.ts";
 
@@ -27,6 +29,8 @@ const DIGEST_SHOWN = 12;
 /** What keeping the table in force needs. */
 export interface ServingRoutesDeps {
   readonly options: RbacOptions;
+  /** Whom Envoy may be, and what it is believed. */
+  readonly trust: PipelineOptions["trust"];
   readonly clock: Clock;
   readonly logger: Logger;
   readonly meter: Meter;
@@ -44,6 +48,7 @@ export interface ServingRoutes {
 export async function serveRoutes(deps: ServingRoutesDeps): Promise<ServingRoutes> {
   const { routesFile } = deps.options;
   if (routesFile === undefined) {
+    warnOf(deps.options, deps);
     return { questions: createRouteQuestions(deps.options), close: async () => {} };
   }
   return serveRoutesFile(routesFile, deps);
@@ -66,11 +71,7 @@ async function serveRoutesFile(file: string, deps: ServingRoutesDeps): Promise<S
   const journal = createJournal(file, deps);
   const closing = new AbortController();
 
-  async function makeTable(bytes: Uint8Array): Promise<Table> {
-    const read = await readRoutesInWorker({ bytes, fileName: file }, closing.signal);
-    const { application } = deps.options;
-    return { questions: createRouteQuestions({ application, ...read }), digest: digestOf(bytes) };
-  }
+  const makeTable = createTableMaker(file, deps, closing.signal);
 
   const first = await readAtStart(file);
   let table = await atOption(() => makeTable(first.bytes));
@@ -130,6 +131,28 @@ async function serveRoutesFile(file: string, deps: ServingRoutesDeps): Promise<S
       return watch.close();
     },
   };
+}
+
+/** Makes tables of the file's bytes; rejects with what is wrong with them. */
+function createTableMaker(
+  file: string,
+  deps: ServingRoutesDeps,
+  signal: AbortSignal,
+): (bytes: Uint8Array) => Promise<Table> {
+  const { application } = deps.options;
+  return async (bytes) => {
+    const read = await readRoutesInWorker({ bytes, fileName: file }, signal);
+    warnOf(read, deps);
+    return { questions: createRouteQuestions({ application, ...read }), digest: digestOf(bytes) };
+  };
+}
+
+/** A policy that denies by a fact allows where it doesn't see it. */
+function warnOf(
+  options: Parameters<typeof uncountedFacts>[0],
+  { trust, logger }: ServingRoutesDeps,
+): void {
+  for (const uncounted of uncountedFacts(options, trust)) logger.warn({}, uncounted);
 }
 
 async function readAtStart(file: string): Promise<Content> {

@@ -1,4 +1,7 @@
-/** The text as readers that don't mind case compare it: `K` (Kelvin) is a k, and `\u017f` an s. */
+/**
+ * The text as readers that don't mind case, or forms of letters, compare it: `K` (Kelvin) is a k, `\u017f`
+ * an s, and a full-width letter the plain one.
+ */
 export function foldCase(text: string): string {
-  return text.toUpperCase().toLowerCase();
+  return text.normalize("NFKC").toUpperCase().toLowerCase();
 }

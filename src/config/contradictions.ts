@@ -93,6 +93,8 @@ function* inExtAuthz({ extAuthz: { rbac } }: Config): Iterable<Contradiction> {
   const given = [
     ["subject", rbac.subject.length > 0],
     ["mfa_verified_at", rbac.mfaVerifiedAt !== undefined],
+    ["mfa_claim", rbac.mfaClaim !== undefined],
+    ["client_address", rbac.clientAddress !== undefined],
     ["routes", rbac.routes.length > 0],
   ] as const;
   for (const [key, isGiven] of given) {

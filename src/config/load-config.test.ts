@@ -124,6 +124,16 @@ const refused: readonly [what: string, yaml: string, ...problems: string[]][] = 
     "p.yaml:1: bundle.candidates_folder: ./bundles/ is bundle.last_good_folder already",
   ],
   [
+    "a table of routes here and in a file",
+    "ext_authz:\n  rbac:\n    routes_file: a.yaml\n    subject: [{ from: principal }]\n" +
+      "    mfa_verified_at: header/b\n    mfa_claim: { from: header/c, values: [mfa] }\n" +
+      "    client_address: header/a\n",
+    "p.yaml:4: ext_authz.rbac.subject: stands in the file of ext_authz.rbac.routes_file; leave out",
+    "p.yaml:5: ext_authz.rbac.mfa_verified_at: stands in",
+    "ext_authz.rbac.mfa_claim: stands in",
+    "p.yaml:7: ext_authz.rbac.client_address: stands in",
+  ],
+  [
     "one address for two listeners",
     'grpc: { listen: ["127.0.0.1:8282", "unix:state/control.sock"] }',
     "p.yaml:1: grpc.listen: 127.0.0.1:8282 is the diagnostics port already",

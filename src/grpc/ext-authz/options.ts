@@ -70,6 +70,28 @@ const mfaVerifiedAtSchema = Type.Optional(
   ),
 );
 
+const mfaClaimSchema = Type.Optional(
+  Type.Object(
+    {
+      from: sourceSchema(
+        `Where it stands, a text or a list of texts: ${VOUCHED_SOURCES}.`,
+        "`amr` of a token says how the subject has shown who it is (RFC 8176); `acr`, how well.",
+      ),
+      values: Type.Array(Type.String({ minLength: 1, maxLength: 512 }), {
+        description: "One of these must be there: `mfa`.",
+        minItems: 1,
+        maxItems: 64,
+        reason: "What stands for MFA is for whoever issues the tokens to say.",
+      }),
+    },
+    {
+      additionalProperties: false,
+      description: "What must be said beside `mfa_verified_at`, so that it counts.",
+      reason: "Without it, the time alone counts: `auth_time` is one of a password, too.",
+    },
+  ),
+);
+
 const clientAddressSchema = Type.Optional(
   sourceSchema(
     `Where the client's address stands, for grants that hold in a network alone: ${VOUCHED_SOURCES}.`,
@@ -106,6 +128,7 @@ const rbacSchema = Type.Object(
       reason: "Nobody, so that everybody is denied, until it is said who vouches for whom.",
     }),
     mfaVerifiedAt: mfaVerifiedAtSchema,
+    mfaClaim: mfaClaimSchema,
     clientAddress: clientAddressSchema,
     routes: Type.Array(routeSchema, {
       ...aboutRoutes,
@@ -127,6 +150,7 @@ export const routesFileSchema = Type.Object(
   {
     subject: Type.Array(subjectSchema, aboutSubject),
     mfaVerifiedAt: mfaVerifiedAtSchema,
+    mfaClaim: mfaClaimSchema,
     clientAddress: clientAddressSchema,
     routes: Type.Array(routeSchema, aboutRoutes),
   },

@@ -1,7 +1,7 @@
 import { Create } from "typebox/value";
 import { describe, expect, it } from "vitest";
 import { httpCheck } from "../../../test/support/http-check.ts";
-import type { InputValue } from "../../pipeline/pipeline.ts";
+import type { InputDocument, InputValue } from "../../pipeline/pipeline.ts";
 import { extAuthzOptionsSchema, type RbacOptions } from "./options.ts";
 import { ParsedPath } from "./parsed-path.ts";
 import { createRouteQuestions } from "./route-questions.ts";
@@ -15,6 +15,7 @@ interface Given {
   readonly path?: string;
   readonly sourceAddress?: string;
   readonly hasRawHeaders?: boolean;
+  readonly attributes?: InputDocument;
   readonly readBody?: () => InputValue;
 }
 
@@ -106,7 +107,7 @@ describe("createRouteQuestions()", () => {
     }
   });
 
-  it("says that a subject has shown a certificate", () => {
+  it("says that the subject has shown a certificate to Envoy", () => {
     const contextBy = (from: string, headers: Record<string, string> = {}) => {
       const options = { subject: [{ from, type: "service" as const }] };
       const asked = ask({ options, headers });
@@ -114,8 +115,28 @@ describe("createRouteQuestions()", () => {
     };
     expect(contextBy("principal")).toEqual({ authentication: "mtls" });
     const headers = { "x-forwarded-client-cert": "URI=spiffe://a" };
-    expect(contextBy("xfcc/uri", headers)).toEqual({ authentication: "mtls" });
+    expect(contextBy("xfcc/uri", headers)).toEqual({});
     expect(contextBy("header/x-user", { "x-user": "u1" })).toEqual({});
+  });
+
+  it.each([
+    [["pwd", "mfa"], true],
+    ["mfa", true],
+    [["pwd"], false],
+    ["pwd mfa", false],
+    [["MFA"], false],
+    [[["mfa"]], false],
+    [{ mfa: "mfa" }, false],
+    [undefined, false],
+  ])("counts the time of MFA evidence with the claim %j: %o", (amr, counts) => {
+    const options = {
+      mfaVerifiedAt: "metadata/jwt/auth_time",
+      mfaClaim: { from: "metadata/jwt/amr", values: ["mfa", "otp"] },
+    };
+    const jwt = { auth_time: 1_764_000_000, ...(amr !== undefined && { amr }) };
+    const attributes = { metadataContext: { filterMetadata: { jwt } } };
+    const context = counts ? { mfa: { verified_at: "2025-11-24T16:00:00.000Z" } } : {};
+    expect(ask({ options, attributes })).toHaveProperty("request.context", context);
   });
 
   it("knows nobody where no place has a subject", () => {
@@ -163,6 +184,11 @@ describe("createRouteQuestions()", () => {
       'subject[0].from: "path/id" is what whoever asks says of himself',
     ],
     [{ mfaVerifiedAt: "body/t" }, 'mfa_verified_at: "body/t" is what whoever asks'],
+    [
+      { mfaVerifiedAt: "header/a", mfaClaim: { from: "body/amr", values: ["mfa"] } },
+      'mfa_claim: "body/amr" is what whoever asks',
+    ],
+    [{ mfaClaim: { from: "header/amr", values: ["mfa"] } }, "mfa_claim: says with what a time"],
     [{ clientAddress: "path/ip" }, 'client_address: "path/ip" is what whoever asks'],
     [{ subject: [{ from: "cookie/x", type: "user" }] }, 'subject[0].from: "cookie/x" is no source'],
     [{ mfaVerifiedAt: "x" }, 'mfa_verified_at: "x" is no source'],

@@ -1,7 +1,5 @@
 /** From Envoy's request to the question about a permission that its route stands for. */
-import { isIP } from "node:net";
-import { quoted } from "../../base/quoted.ts";
-import { emptyObject, type JsonObject } from "../../decision/json.ts";
+import { emptyObject } from "../../decision/json.ts";
 import { checkId } from "../../decision/names.ts";
 import type { AccessRequest, SubjectRef, SubjectType } from "../../decision/request.ts";
 import type { InputValue } from "../../pipeline/pipeline.ts";
@@ -9,6 +7,7 @@ import type { HttpCheck } from "./check-request.ts";
 import { invalidField } from "./malformed.ts";
 import type { RbacOptions } from "./options.ts";
 import type { ParsedPath } from "./parsed-path.ts";
+import { createContextOf } from "./route-context.ts";
 import {
   noteProblems,
   type Route,
@@ -48,15 +47,6 @@ export interface RouteQuestions {
 interface SubjectSource {
   readonly type: SubjectType;
   readonly from: ValueSource;
-  /** By a certificate, whoever has looked at it. */
-  readonly isVerified: boolean;
-}
-
-/** Where the context is taken from. */
-interface ContextSources {
-  readonly verifiedAt: ValueSource | undefined;
-  /** `undefined` = the connection's own. */
-  readonly address: ValueSource | undefined;
 }
 
 /** Makes the questions of a table. Throws `RoutesRefused` with everything that is wrong. */
@@ -65,15 +55,9 @@ export function createRouteQuestions(options: RbacOptions): RouteQuestions {
   const note = noteProblems(problems);
   const subjects = options.subject.flatMap(({ from, type }, index): SubjectSource[] => {
     const source = note(`subject[${index}].from`, () => parseVouchedSource(from));
-    const isVerified = from === "principal" || from.startsWith("xfcc/");
-    return source === undefined ? [] : [{ type, from: source, isVerified }];
+    return source === undefined ? [] : [{ type, from: source }];
   });
-  const optional = (path: string, from: string | undefined): ValueSource | undefined =>
-    from === undefined ? undefined : note(path, () => parseVouchedSource(from));
-  const contextSources = {
-    verifiedAt: optional("mfa_verified_at", options.mfaVerifiedAt),
-    address: optional("client_address", options.clientAddress),
-  };
+  const contextOf = createContextOf(options, note);
   const { find } = readRoutes(options.routes, problems);
   if (problems.length > 0 || find === undefined) throw new RoutesRefused(problems);
 
@@ -88,9 +72,8 @@ export function createRouteQuestions(options: RbacOptions): RouteQuestions {
     const { resourceType, action, properties } = route;
     const taken: RouteTaken = { route: route.options.route, permission: route.options.permission };
     const facts: RequestFacts = { request, parameters, body: readBody };
-    const known = subjectOf(subjects, facts);
-    if (known === undefined) return { kind: "anonymous", ...taken };
-    const { subject, isVerified } = known;
+    const subject = subjectOf(subjects, facts);
+    if (subject === undefined) return { kind: "anonymous", ...taken };
     const { id, ...rest } = propertiesOf(properties, facts);
     if (id !== undefined) checkId(id, "resource.id");
     return {
@@ -101,7 +84,7 @@ export function createRouteQuestions(options: RbacOptions): RouteQuestions {
         subject,
         action: { name: action, properties: emptyObject },
         resource: { type: resourceType, id, properties: rest },
-        context: contextOf(facts, contextSources, isVerified),
+        context: contextOf(facts, subject.id),
         requestId: request.headers["x-request-id"] ?? "",
         consistency: { minimumGeneration: 0, bypassCache: false },
       },
@@ -117,15 +100,12 @@ export function createRouteQuestions(options: RbacOptions): RouteQuestions {
   };
 }
 
-function subjectOf(
-  sources: readonly SubjectSource[],
-  facts: RequestFacts,
-): { readonly subject: SubjectRef; readonly isVerified: boolean } | undefined {
-  for (const { type, from, isVerified } of sources) {
+function subjectOf(sources: readonly SubjectSource[], facts: RequestFacts): SubjectRef | undefined {
+  for (const { type, from } of sources) {
     const id = from(facts);
     if (id === undefined) continue;
     checkId(id, "subject.id");
-    return { subject: { type, id, properties: emptyObject }, isVerified };
+    return { type, id, properties: emptyObject };
   }
   return undefined;
 }
@@ -142,32 +122,4 @@ function propertiesOf(
   return found;
 }
 
-/** Where the caller is, when it has shown MFA evidence, and whether by a certificate who it is. */
-function contextOf(
-  facts: RequestFacts,
-  { address, verifiedAt }: ContextSources,
-  isVerified: boolean,
-): JsonObject {
-  const { sourceAddress } = facts.request;
-  const ip = address === undefined ? sourceAddress || undefined : checkAddress(address(facts));
-  const shown = verifiedAt?.(facts);
-  return {
-    ...(ip !== undefined && { ip }),
-    ...(shown !== undefined && { mfa: { verified_at: instantOf(shown) } }),
-    ...(isVerified && { authentication: "mtls" }),
-  };
-}
-
-function checkAddress(address: string | undefined): string | undefined {
-  if (address === undefined || isIP(address) !== 0) return address;
-  throw invalidField("client_address", `${quoted(address, ADDRESS_SHOWN_MAX)} is no IP address`);
-}
-
 const RAW_HEADERS = "attributes.request.http.header_map";
-const ADDRESS_SHOWN_MAX = 64;
-
-/** Seconds since the epoch, as `auth_time` of a token is, as RFC 3339. */
-function instantOf(text: string): string {
-  if (!/^\d{1,11}$/.test(text)) return text;
-  return new Date(Number(text) * 1_000).toISOString();
-}

@@ -61,6 +61,19 @@ describe("parseValueSource()", () => {
     expect(() => take(`body/agent/${name}`)).toThrow(`${field}: ${why}`);
   });
 
+  it("takes no field of a certificate where the peer's name looks like several", () => {
+    const sourcePrincipal = "spiffe://x/me,URI=spiffe://x/admin";
+    const facts = {
+      request: { ...request, sourcePrincipal },
+      body: () => body,
+      parameters: new Map(),
+    };
+    expect(() => parseValueSource("xfcc/uri")(facts)).toThrow(
+      "attributes.source.principal: has one",
+    );
+    expect(parseValueSource("principal")(facts)).toBe(sourcePrincipal);
+  });
+
   it("refuses what metadata has and is not one text", () => {
     const aud = "envoy.filters.http.jwt_authn/payload/aud";
     expect(() => take(`metadata/${aud}`)).toThrow(

@@ -48,12 +48,22 @@ export function parseValueSource(text: string): ValueSource {
       return ({ request }) => factIn(filterMetadataOf(request), parts, METADATA);
     case "xfcc": {
       if (rest.length > 0 || !/^(uri|dns|subject|hash)$/.test(first)) throw unknownSource(text);
-      return ({ request }) =>
-        clientCertificateField(request.headers["x-forwarded-client-cert"] ?? "", first);
+      return ({ request }) => certificateFieldOf(request, first);
     }
     default:
       throw unknownSource(text);
   }
+}
+
+/** A name like that of the peer could stand in the header as more than one field. */
+function certificateFieldOf(
+  { headers, sourcePrincipal }: HttpCheck,
+  field: string,
+): string | undefined {
+  if (/[,;="]/.test(sourcePrincipal)) {
+    throw invalidField("attributes.source.principal", 'has one of , ; = " in it');
+  }
+  return clientCertificateField(headers["x-forwarded-client-cert"] ?? "", field);
 }
 
 /**
@@ -67,6 +77,19 @@ export function parseVouchedSource(text: string): ValueSource {
     throw new Error(`${JSON.stringify(text)} is what whoever asks says of himself; ${expected}`);
   }
   return parseValueSource(text);
+}
+
+/** As `parseVouchedSource`, for a list of texts or one of them; empty where there is something else. */
+export function parseVouchedList(text: string): (facts: RequestFacts) => readonly string[] {
+  const one = parseVouchedSource(text);
+  const [kind, ...parts] = text.split("/");
+  if (kind !== "metadata") return (facts) => [one(facts) ?? []].flat();
+  return ({ request }) => {
+    const found = memberAt(filterMetadataOf(request), parts);
+    const values: readonly InputValue[] =
+      found !== undefined && isList(found) ? found : [found ?? ""];
+    return values.filter((value) => typeof value === "string");
+  };
 }
 
 /** Names of the parameters that a source takes from the path. */
@@ -109,6 +132,17 @@ function factIn(value: InputValue, names: readonly string[], field: string): str
   if (typeof at === "string") return present(at);
   if (typeof at === "bigint" || Number.isSafeInteger(at)) return String(at);
   throw refused(field, names);
+}
+
+function memberAt(value: InputValue, names: readonly string[]): InputValue | undefined {
+  let at: InputValue | undefined = value;
+  for (const name of names) {
+    if (typeof at !== "object" || at === null || isList(at) || !Object.hasOwn(at, name)) {
+      return undefined;
+    }
+    at = at[name];
+  }
+  return at;
 }
 
 /** To readers that don't mind case, as Go's, and of forms with `name[]`, it may have another spelling. */
