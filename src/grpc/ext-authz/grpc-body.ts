@@ -1,14 +1,17 @@
 /** The first message of a gRPC call, read with a protoset. */
 import {
+  createRegistry,
   type DescMethod,
   type FileRegistry,
   fromBinary,
   type JsonValue as ProtobufJson,
+  type Registry,
   toJson,
 } from "@bufbuild/protobuf";
 import type { JsonValue } from "../../decision/json.ts";
-import { JSON_DEPTH_MAX } from "../struct-reader.ts";
 import { malformed } from "./malformed.ts";
+import { plainProtobufJson } from "./protobuf-json.ts";
+import { assertWire } from "./protobuf-wire.ts";
 
 /** What a frame begins with: whether it is compressed, and four bytes of length. */
 const FRAME_HEADER_BYTES = 5;
@@ -51,23 +54,26 @@ function findMethod(protoset: FileRegistry, service: string, name: string): Desc
 }
 
 function readMessage(bytes: Uint8Array, method: DescMethod, protoset: FileRegistry): JsonValue {
+  const types = messagesOf(protoset);
   let json: ProtobufJson;
   try {
-    json = toJson(method.input, fromBinary(method.input, bytes), { registry: protoset });
+    assertWire(bytes, method.input, types);
+    json = toJson(method.input, fromBinary(method.input, bytes), { registry: types });
   } catch {
     // Its text may show values of the message.
     throw malformed("body", `is no ${method.input.typeName} that can be written as JSON`);
   }
-  return withoutPrototypes(json, 1);
+  return plainProtobufJson(json, method.input, types);
 }
 
-function withoutPrototypes(value: ProtobufJson, depth: number): JsonValue {
-  if (typeof value !== "object" || value === null) return value;
-  if (depth > JSON_DEPTH_MAX) throw malformed("body", `is nested deeper than ${JSON_DEPTH_MAX}`);
-  if (Array.isArray(value)) return value.map((item) => withoutPrototypes(item, depth + 1));
-  const object: { [name: string]: JsonValue } = Object.create(null);
-  for (const [name, member] of Object.entries(value)) {
-    object[name] = withoutPrototypes(member, depth + 1);
+const messages = new WeakMap<FileRegistry, Registry>();
+
+/** Without extensions, which are unknown fields to the plugin. */
+function messagesOf(protoset: FileRegistry): Registry {
+  let types = messages.get(protoset);
+  if (types === undefined) {
+    types = createRegistry(...[...protoset].filter((type) => type.kind === "message"));
+    messages.set(protoset, types);
   }
-  return object;
+  return types;
 }
