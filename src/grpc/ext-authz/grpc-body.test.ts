@@ -83,6 +83,21 @@ const read = (message: Uint8Array) => parseGrpcBody(frame(message), PATH, protos
 
 describe("parseGrpcBody()", () => {
   it.each([
+    [
+      "a field of another wire type",
+      frame(Buffer.from([0x50, 1])),
+      "is no shop.v1.Order that can be",
+    ],
+    [
+      "a message that goes past its end",
+      frame(Buffer.from([0x4a, 2, 0x52, 1, 0x78])),
+      "is no shop.v1.Order that can be",
+    ],
+    [
+      "a message given twice",
+      frame(Buffer.from([0x4a, 0, 0x4a, 0])),
+      "is no shop.v1.Order that can be",
+    ],
     ["less than a frame", Buffer.alloc(4), "is no gRPC frame, which has at least 5 bytes"],
     ["a cut message", frame(Buffer.from([0x52, 9, 0x73])), "is no shop.v1.Order that can be"],
     [

@@ -38,6 +38,7 @@ interface Place {
 }
 
 const FLOAT: Shape = { kind: "float", member: () => undefined };
+const EMPTY: Shape = { kind: "message", member: () => undefined };
 const shapes = new WeakMap<DescMessage, Shape>();
 
 function shapeOf(type: DescMessage): Shape {
@@ -55,6 +56,7 @@ function shapeOf(type: DescMessage): Shape {
     return members.get(name);
   };
   if (type.typeName === "google.protobuf.FloatValue") shape = FLOAT;
+  else if (type.typeName === "google.protobuf.Empty") shape = EMPTY;
   else shape = { kind: type.typeName === "google.protobuf.Any" ? "any" : "message", member };
   shapes.set(type, shape);
   return shape;
@@ -85,6 +87,8 @@ function plain(value: ProtobufJson, { shape, depth, types }: Place): JsonValue {
   for (const [name, member] of Object.entries(value)) {
     object[name] = plain(member, { shape: known?.member(name), depth: depth + 1, types });
   }
+  // An empty message has JSON of its own too, says protojson.
+  if (shape?.kind === "any" && known === EMPTY) object["value"] = Object.create(null);
   return object;
 }
 
@@ -108,5 +112,10 @@ function shortestFloat(value: number): number {
     const short = Number(value.toPrecision(digits));
     if (Math.fround(short) === value) return short;
   }
-  return Number(value.toPrecision(FLOAT_DIGITS_MAX));
+  // A power of two has more room above than below, so that the nearest decimal may be the wrong one.
+  const [coefficient, exponent] = value.toExponential(FLOAT_DIGITS_MAX - 2).split("e");
+  const [whole, fraction] = (coefficient as string).split(".");
+  const above = BigInt(`${whole}${fraction}`) + (value < 0 ? -1n : 1n);
+  const short = Number(`${above}e${Number(exponent) - (FLOAT_DIGITS_MAX - 2)}`);
+  return Math.fround(short) === value ? short : Number(value.toPrecision(FLOAT_DIGITS_MAX));
 }

@@ -38,6 +38,8 @@ interface FieldShape {
   readonly wireType: WireType;
   readonly isPackable: boolean;
   readonly isText: boolean;
+  /** A text that is a path of field names; in JSON a comma stands between paths. */
+  readonly isPath: boolean;
   /** Where other values than its own are kept apart. */
   readonly closedEnum: DescEnum | undefined;
   /** Of a message, also that of a map's entry. */
@@ -49,6 +51,8 @@ interface FieldShape {
 interface MessageShape {
   readonly fields: ReadonlyMap<number, FieldShape>;
   readonly isAny: boolean;
+  /** The entry of a map whose value has no default: `google.protobuf.Value`. */
+  readonly needsValue: boolean;
 }
 
 const shapes = new WeakMap<DescMessage, MessageShape>();
@@ -57,7 +61,8 @@ function shapeOf(type: DescMessage): MessageShape {
   let shape = shapes.get(type);
   if (shape === undefined) {
     const fields = new Map(type.fields.map((field) => [field.number, shapeOfField(field)]));
-    shape = { fields, isAny: type.typeName === "google.protobuf.Any" };
+    const isAny = type.typeName === "google.protobuf.Any";
+    shape = { fields, isAny, needsValue: false };
     shapes.set(type, shape);
   }
   return shape;
@@ -67,13 +72,12 @@ function shapeOfField(field: DescField): FieldShape {
   if (field.fieldKind === "map") {
     const value = shapeOfValue(field.mapKind === "message" ? undefined : field.scalar, field);
     const key = shapeOfValue(field.mapKey, { enum: undefined, message: undefined });
-    const entry: MessageShape = {
-      fields: new Map([
-        [1, key],
-        [2, value],
-      ]),
-      isAny: false,
-    };
+    const fields = new Map([
+      [1, key],
+      [2, value],
+    ]);
+    const needsValue = field.message?.typeName === "google.protobuf.Value";
+    const entry: MessageShape = { fields, isAny: false, needsValue };
     return { ...LENGTH_DELIMITED, message: () => entry };
   }
   const shape = shapeOfValue(field.scalar, field);
@@ -83,6 +87,7 @@ function shapeOfField(field: DescField): FieldShape {
     ...shape,
     wireType: isGroup ? WireType.StartGroup : shape.wireType,
     isPackable: isList && shape.wireType !== WireType.LengthDelimited,
+    isPath: field.parent?.typeName === "google.protobuf.FieldMask",
     isMerged: !isList && shape.isMerged,
   };
 }
@@ -91,6 +96,7 @@ const LENGTH_DELIMITED = {
   wireType: WireType.LengthDelimited,
   isPackable: false,
   isText: false,
+  isPath: false,
   closedEnum: undefined,
   message: undefined,
   isMerged: false,
@@ -152,6 +158,7 @@ function checkMessage(cursor: WireCursor, shape: MessageShape, span: Span): void
     checkField(cursor, field, { ...span, group: tag });
   }
   if (!isEnded) throw new Error("group without an end");
+  if (shape.needsValue && !merged?.has(2)) throw new Error("map entry without a value");
   if (shape.isAny) checkAny(cursor.bytes.subarray(start, cursor.pos), span);
 }
 
@@ -189,15 +196,20 @@ function checkValue(cursor: WireCursor, field: FieldShape, end: number): void {
     }
     case WireType.LengthDelimited: {
       const until = cursor.until(end);
-      if (field.isText && !isUtf8(cursor.bytes.subarray(cursor.pos, until))) {
-        throw new Error("text that is not UTF-8");
-      }
+      if (field.isText) checkText(cursor.bytes.subarray(cursor.pos, until), field);
       cursor.pos = until;
       return;
     }
     default:
       cursor.move(field.wireType === WireType.Bit64 ? 8 : 4, end);
   }
+}
+
+const PATH = /^[a-z_]\w*(\.[a-z_]\w*)*$/i;
+
+function checkText(bytes: Uint8Array, { isPath }: FieldShape): void {
+  if (!isUtf8(bytes)) throw new Error("text that is not UTF-8");
+  if (isPath && !PATH.test(Buffer.from(bytes).toString())) throw new Error("path of no field");
 }
 
 /** Its fields are known to be well-formed; what it holds is another message. */
