@@ -155,16 +155,21 @@ function checkMessage(cursor: WireCursor, shape: MessageShape, span: Span): void
       if (merged.has(number)) throw new Error("message given twice");
       merged.add(number);
     }
-    checkField(cursor, field, { ...span, group: tag });
+    checkField(cursor, field, { span, tag });
   }
   if (!isEnded) throw new Error("group without an end");
   if (shape.needsValue && !merged?.has(2)) throw new Error("map entry without a value");
   if (shape.isAny) checkAny(cursor.bytes.subarray(start, cursor.pos), span);
 }
 
-/** `group` is the field's tag. */
-function checkField(cursor: WireCursor, field: FieldShape, span: Span): void {
-  const { end, depth, group: tag } = span;
+/** Behind a tag, in a message. */
+interface FieldPlace {
+  readonly span: Span;
+  readonly tag: number;
+}
+
+function checkField(cursor: WireCursor, field: FieldShape, { span, tag }: FieldPlace): void {
+  const { end, depth, types } = span;
   const wireType = tag & 7;
   if (wireType !== field.wireType) {
     if (!field.isPackable || wireType !== WireType.LengthDelimited) {
@@ -181,7 +186,7 @@ function checkField(cursor: WireCursor, field: FieldShape, span: Span): void {
   const isGroup = wireType === WireType.StartGroup;
   const group = isGroup ? tag - WireType.StartGroup + WireType.EndGroup : 0;
   const until = isGroup ? end : cursor.until(end);
-  checkMessage(cursor, field.message(), { ...span, end: until, depth: depth + 1, group });
+  checkMessage(cursor, field.message(), { end: until, depth: depth + 1, group, types });
 }
 
 function checkValue(cursor: WireCursor, field: FieldShape, end: number): void {
@@ -196,13 +201,21 @@ function checkValue(cursor: WireCursor, field: FieldShape, end: number): void {
     }
     case WireType.LengthDelimited: {
       const until = cursor.until(end);
-      if (field.isText) checkText(cursor.bytes.subarray(cursor.pos, until), field);
+      if (field.isText && (field.isPath || !isAscii(cursor, until))) {
+        checkText(cursor.bytes.subarray(cursor.pos, until), field);
+      }
       cursor.pos = until;
       return;
     }
     default:
       cursor.move(field.wireType === WireType.Bit64 ? 8 : 4, end);
   }
+}
+
+/** Cheaper for a short text than to take the bytes out. */
+function isAscii({ bytes, pos }: WireCursor, until: number): boolean {
+  for (let at = pos; at < until; at++) if ((bytes[at] as number) > 0x7f) return false;
+  return true;
 }
 
 const PATH = /^[a-z_]\w*(\.[a-z_]\w*)*$/i;
