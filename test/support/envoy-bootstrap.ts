@@ -10,6 +10,8 @@ export interface EnvoySetup {
   readonly pdpRequestsPerConnection?: number;
   /** Port of 127.0.0.1 that allowed requests go to. */
   readonly upstreamPort: number;
+  /** It speaks HTTP/2, as a gRPC service does. */
+  readonly isUpstreamHttp2?: boolean;
   /** Port of 127.0.0.1 to listen on; a free one if left out. */
   readonly port?: number;
   /** Time for a check; 2000 unless said, since Envoy's own 200 is short on a busy machine. */
@@ -79,7 +81,11 @@ export function envoyBootstrap(setup: EnvoySetup, places: EnvoyPlaces): object {
       listeners: [listener(setup, places)],
       clusters: [
         cluster("pdp", setup.pdp.map(pdpAddress), { ...pdpProtocol(setup), ...careOfPdps(setup) }),
-        cluster("upstream", [hostAddress("127.0.0.1", setup.upstreamPort)]),
+        cluster(
+          "upstream",
+          [hostAddress("127.0.0.1", setup.upstreamPort)],
+          setup.isUpstreamHttp2 === true ? http2Protocol() : {},
+        ),
         ...(collectorPort === undefined
           ? []
           : [cluster("collector", [hostAddress("127.0.0.1", collectorPort)])]),
@@ -229,15 +235,20 @@ function tlsSocket({ ca, certificate, key }: TlsFiles): object {
 
 /** HTTP/2, with TLS or without. */
 function pdpProtocol({ pdpTls, pdpRequestsPerConnection }: EnvoySetup): object {
-  const protocol = typed("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", {
-    explicit_http_config: { http2_protocol_options: {} },
-    common_http_protocol_options: { max_requests_per_connection: pdpRequestsPerConnection },
-  });
-  const name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
   return {
-    typed_extension_protocol_options: { [name]: protocol },
+    ...http2Protocol(pdpRequestsPerConnection),
     ...(pdpTls && { transport_socket: upstreamTlsSocket(pdpTls) }),
   };
+}
+
+/** With so many requests on each connection at most; any number unless given. */
+function http2Protocol(requestsPerConnection?: number): object {
+  const name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+  const protocol = typed(name, {
+    explicit_http_config: { http2_protocol_options: {} },
+    common_http_protocol_options: { max_requests_per_connection: requestsPerConnection },
+  });
+  return { typed_extension_protocol_options: { [name]: protocol } };
 }
 
 function upstreamTlsSocket({ ca, certificate, key }: UpstreamTls): object {
