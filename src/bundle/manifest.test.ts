@@ -48,7 +48,7 @@ describe("readManifest()", () => {
     [withReads({ module, paths: [""] }), "reads.paths[0] is not a path"],
     [withReads({ module, paths: ["a."] }), "reads.paths[0] is not a path"],
     [withReads({ module, paths: ["a\nb"] }), "reads.paths[0] is not a path"],
-    [withReads({ module, paths: ["a.b.c.d"] }), "reads.paths[0] is not a path"],
+    [withReads({ module, paths: ["a.b.c.d.e.f.g.h.i"] }), "reads.paths[0] is not a path"],
   ])("refuses %s", (text, message) => {
     expect(() => readManifest(text)).toThrow(
       expect.objectContaining({ stage: "manifest", message: expect.stringContaining(message) }),
