@@ -17,7 +17,12 @@ path := input.parsed_path[0]
 
 allow := {"allowed": false, "redirect": "https://login.example/?back=%2Fa"} if path == "login"
 
-allow := {"allowed": false, "http_status": 429, "headers": {"retry-after": "7"}, "body": "later"} if path == "busy"
+allow := {
+	"allowed": false,
+	"http_status": 429,
+	"headers": {"retry-after": "7"},
+	"body": "later",
+} if path == "busy"
 
 allow := {
 	"allowed": true,
