@@ -171,7 +171,14 @@ function openCall(
   const deadlineMs = timeoutMs === Infinity ? timeoutMs : clock.monotonicMs() + timeoutMs;
   const { serve, refuse } = method;
   return new UnaryCall({
-    ...{ stream, peer, deadlineMs, decompress, requestBytesMax, budget, serve, refuse },
+    stream,
+    peer,
     headers: traceHeadersOf(headers),
+    deadlineMs,
+    decompress,
+    requestBytesMax,
+    budget,
+    serve,
+    refuse,
   });
 }

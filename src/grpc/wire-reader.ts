@@ -118,6 +118,14 @@ export class WireReader {
     return this.#bytes.subarray(start, this.position);
   }
 
+  /** The length of a field that is bytes or text, of which nothing is read. */
+  peekLength(): number {
+    const start = this.position;
+    const length = this.#length();
+    this.position = start;
+    return length;
+  }
+
   /** Skips the value of a field nobody knows. */
   skip(tag: number): void {
     switch (tag & 7) {

@@ -42,12 +42,12 @@ export function createPolicyQueries(deps: PolicyQueriesDeps): Pipeline["evaluate
     // The policy may decide about anybody.
     questions.authenticate("", call);
     const active = questions.policyOf(query.application);
-    const instant = { active, nowNs: questions.now().ns };
-    const verdict = evaluateQuery(query, {
-      ...{ ...instant, frame: frameOf(active), failures, notes: call.notes },
-    });
+    const nowNs = questions.now().ns;
+    const { notes } = call;
+    const frame = frameOf(active);
+    const verdict = evaluateQuery(query, { active, nowNs, frame, failures, notes });
     counted(verdict.decision);
-    shadow?.evaluated(verdict, query, instant);
+    shadow?.evaluated(verdict, query, { active, nowNs });
     return verdict;
   };
 }
@@ -92,10 +92,12 @@ function decisionOf({ allows, error }: PolicyReading<unknown>, frame: DecisionFr
     : deny(frame, "deny:policy");
 }
 
+const noMembers: readonly string[] = [];
+
 /** The entrypoint that is the path, or the nearest above it. */
 function placeOf({ application, policy }: ActivePolicy, path: string): DocumentPlace {
   const exact = policy.entrypoints.get(path);
-  if (exact !== undefined) return { entrypoint: exact, members: [] };
+  if (exact !== undefined) return { entrypoint: exact, members: noMembers };
   const parts = path.split("/");
   for (let length = parts.length - 1; length > 0; length -= 1) {
     const entrypoint = policy.entrypoints.get(parts.slice(0, length).join("/"));

@@ -19,10 +19,10 @@ export function createBodyReader(
   options: Pick<ExtAuthzOptions, "body" | "protoDescriptor">,
 ): ReadBody {
   const protoset = readProtoset(options.protoDescriptor);
-  return ({ headers, body, rawBody }, { parsedPath }) => {
+  return ({ headers, body, rawBody }, path) => {
     try {
-      const bytes = Buffer.from(rawBody, "base64");
-      const parsed = parseBody({ headers, body, rawBody: bytes, parsedPath, protoset });
+      const bytes = rawBody === "" ? noBytes : Buffer.from(rawBody, "base64");
+      const parsed = parseBody({ headers, body, rawBody: bytes, path, protoset });
       return { ...parsed, isMalformed: false };
     } catch (error) {
       const isMalformed = error instanceof PdpError && error.kind === "invalid-argument";
@@ -31,3 +31,5 @@ export function createBodyReader(
     }
   };
 }
+
+const noBytes = Buffer.alloc(0);

@@ -70,7 +70,11 @@ export function readHttpCheck(encoded: Uint8Array, parts: DocumentParts): HttpCh
   const { source } = attributes;
   return {
     attributes: attributes as InputDocument,
-    ...{ method, path, headers, body, rawBody },
+    method,
+    path,
+    headers,
+    body,
+    rawBody,
     hasRawHeaders: http.headerMap !== undefined,
     sourceAddress: source?.address?.socketAddress?.address ?? "",
     sourcePrincipal: source?.principal ?? "",

@@ -199,7 +199,7 @@ describe("parseBody() of a gRPC call", () => {
     headers: { "content-type": "application/grpc+proto", "content-length": "no number" },
     body: "",
     rawBody,
-    parsedPath: PATH,
+    path: { parsedPath: PATH },
     protoset,
   });
 

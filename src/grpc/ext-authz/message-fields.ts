@@ -27,7 +27,13 @@ export interface Field {
   /** Of a message that is no list's element. */
   readonly fields?: Fields;
   /** Of a map: the keys that are taken; `undefined` = all. */
-  readonly keys?: ReadonlySet<string>;
+  readonly keys?: Keys;
+}
+
+interface Keys {
+  readonly names: ReadonlySet<string>;
+  /** In UTF-8, so that most of the others need not be read to be told apart. */
+  readonly byteLengths: ReadonlySet<number>;
 }
 
 /** The fields of a message by number; fields that are not there are skipped. */
@@ -94,9 +100,14 @@ export function pickFields(fields: Fields, parts: DocumentParts): Fields {
 
 function pickWithin(field: Field, parts: DocumentParts): Field {
   if (parts === "all" || field.holds === "list") return field;
-  if (field.holds === "map") return { ...field, keys: new Set(parts.keys()) };
+  if (field.holds === "map") return { ...field, keys: keysOf([...parts.keys()]) };
   if (field.fields === undefined) return field;
   return message(field.name, pickFields(field.fields, parts));
+}
+
+function keysOf(names: readonly string[]): Keys {
+  const byteLengths = names.map((name) => Buffer.byteLength(name));
+  return { names: new Set(names), byteLengths: new Set(byteLengths) };
 }
 
 /** Reads the message that the reader is in. */
@@ -133,21 +144,25 @@ function readField(
   if (value !== field.absent) object[name] = value;
 }
 
+/** The tags of an entry's fields. */
+const KEY = 0x0a;
+const VALUE = 0x12;
+
 /** A map's entry, `key = 1`, `value = 2`; either may be left out, or come first. */
 function readEntry(reader: WireReader, field: Field, object: InputObject): void {
   const { name, read, absent, keys } = field;
   const outer = reader.enter(name);
-  let key = "";
+  let key: string | undefined = "";
   let valueAt = -1;
   while (reader.more()) {
     const tag = reader.tag();
-    if (tag === 0x0a) key = reader.string();
-    else if (tag === 0x12) {
+    if (tag === KEY) key = readKey(reader, keys);
+    else if (tag === VALUE) {
       valueAt = reader.position;
       reader.skip(tag);
     } else reader.skipUnknown(tag, 2);
   }
-  if (keys === undefined || keys.has(key)) {
+  if (key !== undefined && (keys === undefined || keys.names.has(key))) {
     const behind = reader.position;
     let value = absent;
     if (valueAt >= 0) {
@@ -158,6 +173,13 @@ function readEntry(reader: WireReader, field: Field, object: InputObject): void 
     object[key] = value ?? (Object.create(null) as InputObject);
   }
   reader.leave(outer);
+}
+
+/** `undefined` for one that is not taken, as its length tells. */
+function readKey(reader: WireReader, keys: Keys | undefined): string | undefined {
+  if (keys === undefined || keys.byteLengths.has(reader.peekLength())) return reader.string();
+  reader.skip(KEY);
+  return undefined;
 }
 
 const readText: ReadValue = (reader, name) => reader.string(name);

@@ -5,7 +5,7 @@ const empty: BodySource = {
   headers: {},
   body: "",
   rawBody: new Uint8Array(),
-  parsedPath: ["a"],
+  path: { parsedPath: ["a"] },
   protoset: undefined,
 };
 const nothing = { parsedBody: null, isTruncated: false };

@@ -12,6 +12,7 @@ import { parseJsonText } from "./json-text.ts";
 import { malformed, refuseLarge } from "./malformed.ts";
 import { parameterOf, parseMediaType } from "./media-type.ts";
 import { parseMultipartForm } from "./multipart-form.ts";
+import type { ParsedPath } from "./parsed-path.ts";
 import { byteString, parseQuery } from "./url-encoding.ts";
 
 /** A request whose body is read. */
@@ -22,8 +23,8 @@ export interface BodySource {
   readonly body: string;
   /** Looked at where `body` is empty. */
   readonly rawBody: Uint8Array;
-  /** As in `ParsedPath`; names the method of a gRPC call. */
-  readonly parsedPath: readonly string[];
+  /** Names the method of a gRPC call. */
+  readonly path: Pick<ParsedPath, "parsedPath">;
   /** What gRPC bodies are read with. */
   readonly protoset: FileRegistry | undefined;
 }
@@ -53,6 +54,7 @@ const truncated: ParsedBody = Object.freeze({ parsedBody: null, isTruncated: tru
 export function parseBody(source: BodySource): ParsedBody {
   const { headers } = source;
   if (headers["x-envoy-auth-partial-body"] === "true") return truncated;
+  if (source.body === "" && source.rawBody.length === 0) return nothing;
   const contentType = headers["content-type"] ?? "";
   for (const [part, read, bytesMax] of READERS) {
     if (!contentType.includes(part)) continue;
@@ -117,8 +119,8 @@ function parseMultipart(payload: string | Buffer, { headers }: BodySource): Inpu
   return boundary === undefined ? null : parseMultipartForm(byteString(payload), boundary);
 }
 
-function readGrpc({ rawBody, parsedPath, protoset }: BodySource): ParsedBody {
+function readGrpc({ rawBody, path, protoset }: BodySource): ParsedBody {
   if (protoset === undefined || rawBody.length === 0) return nothing;
-  const parsedBody = parseGrpcBody(rawBody, parsedPath, protoset);
+  const parsedBody = parseGrpcBody(rawBody, path.parsedPath, protoset);
   return parsedBody === "truncated" ? truncated : { parsedBody, isTruncated: false };
 }

@@ -44,13 +44,15 @@ export interface WaysDeps {
 /** The ways to decide, by name. Throws an `Error` that names what of the options is wrong. */
 export function createWays({ pipeline, options, askRoute }: WaysDeps): ReadonlyMap<string, Decide> {
   const readBody = createBodyReader(options);
+  const ownPath = documentPath(options.path);
   const readRouteBody = createRouteBodyReader(options);
 
   function rego({ bytes, extensions, call }: Asked): Outcome {
     let path: ParsedPath | undefined;
+    const named = extensions["postern.path"];
     const query = {
       application: extensions["postern.application"] ?? options.application,
-      path: documentPath(extensions["postern.path"] ?? options.path),
+      path: named === undefined ? ownPath : documentPath(named),
       input: (parts: DocumentParts) => {
         const request = readHttpCheck(bytes, partsOf(parts, "attributes") ?? NO_PARTS);
         path = new ParsedPath(request.path);

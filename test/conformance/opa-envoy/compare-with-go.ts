@@ -80,7 +80,7 @@ function plain(members: object): object {
 }
 
 function ask({ kind, text, contentType }: Case): unknown {
-  const body = { body: "", parsedPath: [], protoset: undefined };
+  const body = { body: "", path: { parsedPath: [] }, protoset: undefined };
   const rawBody = Buffer.from(text, "latin1");
   switch (kind) {
     case "path": {
