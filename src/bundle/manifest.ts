@@ -169,7 +169,7 @@ function readReads(value: unknown): StatedReads | undefined {
     throw refused(`${place}.paths is not a list of at most ${READ_PATHS_MAX} paths`);
   }
   const wrong = paths.findIndex((path) => typeof path !== "string" || !isReadPath(path));
-  if (wrong >= 0) throw refused(`${place}.paths[${wrong}] is not a path of one to three members`);
+  if (wrong >= 0) throw refused(`${place}.paths[${wrong}] is not a path of one to eight members`);
   return { module, paths };
 }
 

@@ -20,6 +20,18 @@ describe("clientCertificateField()", () => {
     expect(clientCertificateField(header, field)).toBe(value);
   });
 
+  it.each([
+    ["blanks", `URI=${" ".repeat(60_000)}"`],
+    ["blanks behind a value", `URI=a${" ".repeat(60_000)}"`],
+    ["blanks before a name", `${" ".repeat(60_000)}"`],
+    ["letters", `${"a".repeat(60_000)}"`],
+    ["backslashes", `URI="${"\\".repeat(60_001)}`],
+    ["separators", `${"URI=;".repeat(12_000)}"`],
+  ])("is done with 60 KB of %s before anybody notices", (_, header) => {
+    // Of what takes time that grows faster than the text, a test of this file would not see the end.
+    expect(clientCertificateField(header, "uri")).toBeUndefined();
+  });
+
   it("reads whatever a proxy has quoted, and nothing of what it was told before", () => {
     const text = fc.string({ minLength: 1 }).filter((value) => value.trim() === value);
     fc.assert(

@@ -5,7 +5,7 @@
  *
  * Envoy quotes subjects alone: a URI or DNS name with a comma or a semicolon in it, or a client's own
  * header with an open quotation, would be read as another element or field. So the header has to be
- * such that it can be read in one way: see `ELEMENT`.
+ * such that it can be read in one way: see `FIELD`.
  */
 export function clientCertificateField(header: string, field: string): string | undefined {
   const elements = elementsOf(header);
@@ -19,8 +19,11 @@ interface CertificateField {
   readonly value: string;
 }
 
-/** A field, a value in quotes or without any, and what follows it. */
-const FIELD = /\s*([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",;]*?))\s*([,;]|$)/y;
+/**
+ * A field, a value in quotes or without any, and what follows it. No two parts of it that repeat can
+ * take the same blanks: a client could make a longer text take seconds otherwise.
+ */
+const FIELD = /\s*([A-Za-z]+)\s*=(?:\s*"((?:[^"\\]|\\.)*)"\s*|([^",;]*))([,;]|$)/y;
 
 /** `undefined` where the header can be read in no way, or in more than one. */
 function elementsOf(header: string): CertificateField[][] | undefined {
@@ -30,7 +33,7 @@ function elementsOf(header: string): CertificateField[][] | undefined {
     const match = FIELD.exec(header);
     if (match === null) return undefined;
     const [, name = "", quoted, plain = "", end] = match;
-    const value = quoted?.replace(/\\(.)/gs, "$1") ?? plain;
+    const value = quoted?.replace(/\\(.)/gs, "$1") ?? plain.trim();
     elements.at(-1)!.push({ name: name.toLowerCase(), value });
     if (end === ",") elements.push([]);
     if (end === "") break;

@@ -44,7 +44,7 @@ export function createFindRoute(
     const segments = path.parsedPathSegments;
     const match = table.find(method, segments);
     if (match === undefined) return { kind: "none" };
-    const other = folded.find(method, withoutSlash(segments).map(foldCase))?.route;
+    const other = folded.find(method, withoutSlash(segments).map(foldSegment))?.route;
     if (other === undefined || !isEquivalent(match.route, other))
       return { kind: "contested", other };
     return { kind: "route", ...match };
@@ -72,11 +72,16 @@ function foldRoutes(routes: readonly Route[]) {
 
 function foldTemplate({ method, segments }: RouteTemplate): RouteTemplate {
   const folded = segments.map((segment) =>
-    segment.kind === "literal" ? { ...segment, text: foldCase(segment.text) } : segment,
+    segment.kind === "literal" ? { ...segment, text: foldSegment(segment.text) } : segment,
   );
   const last = folded.at(-1);
   const endsWithSlash = folded.length > 1 && last?.kind === "literal" && last.text === "";
   return { method, segments: endsWithSlash ? folded.slice(0, -1) : folded };
+}
+
+/** What can't be folded makes a path ambiguous, and is in no route. */
+function foldSegment(text: string): string {
+  return foldCase(text) ?? text;
 }
 
 /** The root, which is a slash alone, keeps it. */

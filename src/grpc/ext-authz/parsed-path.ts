@@ -1,4 +1,5 @@
 /** The path of a request as policies see it. */
+import { foldCase } from "../../base/fold-case.ts";
 import { canBeMalformed, parseQuery, type QueryValues, unescapePercent } from "./url-encoding.ts";
 
 /**
@@ -79,5 +80,7 @@ const AMBIGUOUS_CHARACTER = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp};\\\ufffd]/u;
 
 function isAmbiguousSegment(segment: string): boolean {
   if (segment === "." || segment === "..") return true;
+  const folded = foldCase(segment);
+  if (folded === undefined || folded.includes("/") || folded === "..") return true;
   return segment !== segment.trim() || AMBIGUOUS_CHARACTER.test(segment);
 }

@@ -74,6 +74,12 @@ describe("parseValueSource()", () => {
     expect(parseValueSource("principal")(facts)).toBe(sourcePrincipal);
   });
 
+  it("takes nothing beside a name that can't be compared", () => {
+    const facts = { request, parameters: new Map(), body: () => ({ a: "x", [long]: 1 }) };
+    const long = "\u0301\u0323".repeat(129);
+    expect(() => parseValueSource("body/a")(facts)).toThrow("body.a: is not one text");
+  });
+
   it("refuses what metadata has and is not one text", () => {
     const aud = "envoy.filters.http.jwt_authn/payload/aud";
     expect(() => take(`metadata/${aud}`)).toThrow(

@@ -153,7 +153,7 @@ function memberOf(
   const folded = foldCase(name);
   const spelt = Object.keys(object).filter((key) => {
     const given = foldCase(key);
-    return given === folded || given.startsWith(`${folded}[`);
+    return given === undefined || given === folded || given.startsWith(`${folded}[`);
   });
   if (spelt.length === 0) return undefined;
   return spelt.length === 1 && spelt[0] === name ? { value: object[name]! } : "unclear";
