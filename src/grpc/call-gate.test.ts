@@ -102,7 +102,8 @@ describe("createCallGate()", () => {
         atMonotonicMs,
         headers: {},
       },
-      succeed: (answer: Uint8Array) => answers.push(new TextDecoder().decode(answer)),
+      succeed: (answer: Uint8Array, isOwed: boolean) =>
+        answers.push(`${new TextDecoder().decode(answer)}${isOwed ? "" : ", perhaps"}`),
       fail: ({ message }: GrpcFailure) => answers.push(`failed: ${message}`),
     });
     serve(callUntil(Number.NEGATIVE_INFINITY), bytes);

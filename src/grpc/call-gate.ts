@@ -32,7 +32,8 @@ export interface UnaryGate {
 /** A unary call as the gate needs it; `UnaryCall` is one. */
 export interface GatedCall extends CallOfCaller {
   readonly isCancelled: boolean;
-  succeed(answer: Uint8Array): void;
+  /** `isOwed`: also where there is no room for it, since no failure may stand in its place. */
+  succeed(answer: Uint8Array, isOwed: boolean): void;
   fail(failure: GrpcFailure): void;
 }
 
@@ -73,7 +74,7 @@ function createUnaryGate(parts: GateParts): CallGate["unary"] {
 
     function succeed(call: GatedCall, served: ServedCall, answer: Uint8Array): void {
       ended(call.isCancelled ? GrpcCode.CANCELLED : GrpcCode.OK, served);
-      call.succeed(answer);
+      call.succeed(answer, inBand !== undefined);
     }
 
     function fail(call: GatedCall, served: ServedCall, error: unknown): void {

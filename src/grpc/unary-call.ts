@@ -84,9 +84,10 @@ export class UnaryCall implements Deadline, OpenCall {
     if (this.#answerBytes > 0) this.#parts.budget.give(this.#answerBytes);
   }
 
-  succeed(answer: Uint8Array): void {
+  /** `isOwed`: a failure in its place would say something else, so that it is sent whatever is held. */
+  succeed(answer: Uint8Array, isOwed = false): void {
     if (this.#isOver) return;
-    if (answer.length > FREE_BYTES) {
+    if (answer.length > FREE_BYTES && !isOwed) {
       if (!this.#parts.budget.take(answer.length)) {
         const message = "too much of answers that nobody reads is waiting";
         this.fail({ code: GrpcCode.RESOURCE_EXHAUSTED, message });
