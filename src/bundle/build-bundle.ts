@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { glob, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { glob, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Create } from "typebox/value";
@@ -77,8 +77,7 @@ export async function buildBundle(build: BundleBuild): Promise<BuiltBundle> {
     ...["--entrypoint", entrypoint, "--revision", revision],
     ...(build.isV0 === true ? ["--v0-compatible"] : []),
   ];
-  const files = new Map(await compile(build, "wasm", flags));
-  const plan = (await compile(build, "plan", flags)).get("plan.json")!;
+  const { files, plan } = await compileCopy(build, sources, flags);
   files.set(".manifest", withReads(files, plan));
   if (cases !== undefined) files.set(casesFile, cases);
   const bytes = await packBundle(files);
@@ -87,6 +86,26 @@ export async function buildBundle(build: BundleBuild): Promise<BuiltBundle> {
   await mkdir(dirname(output), { recursive: true });
   await writeDurably(dirname(output), output, bytes);
   return { output: build.output, entrypoint, revision, bytes: bytes.length };
+}
+
+/** Compiles what was read: from files that are saved meanwhile, the plan could be of another policy. */
+async function compileCopy(
+  build: BundleBuild,
+  sources: ReadonlyMap<string, Buffer>,
+  flags: readonly string[],
+): Promise<{ readonly files: Map<string, Buffer>; readonly plan: Buffer }> {
+  const copy = await mkdtemp(join(tmpdir(), "postern-sources-"));
+  try {
+    for (const [name, bytes] of sources) {
+      await mkdir(dirname(join(copy, name)), { recursive: true });
+      await writeFile(join(copy, name), bytes);
+    }
+    const own = { ...build, source: copy };
+    const files = new Map(await compile(own, "wasm", flags));
+    return { files, plan: (await compile(own, "plan", flags)).get("plan.json")! };
+  } finally {
+    await rm(copy, { recursive: true });
+  }
 }
 
 /** The files that `opa build` makes for a target. */
