@@ -63,7 +63,7 @@ async function main(): Promise<void> {
   const request = checkRequest("user-4711");
   const check = readHttpCheck(request, "all");
   const path = new ParsedPath(check.path);
-  const body = createBodyReader({ body: "strict" })(check, path);
+  const body = createBodyReader("strict")(check, path);
   const input = regoInput({ request: check, path, body }, "all");
   const loads = {
     postern: load(`http://127.0.0.1:${POSTERN_PORT}${CHECK}`, grpcFrame(request), {

@@ -2,8 +2,8 @@ import type { Command } from "commander";
 import { ConfigError } from "../config/config-error.ts";
 import { printConfig } from "../config/print-config.ts";
 import { configReference } from "../config/reference.ts";
-import { createBodyReader } from "../grpc/ext-authz/body-reader.ts";
 import type { ExtAuthzOptions } from "../grpc/ext-authz/options.ts";
+import { readProtoset } from "../grpc/ext-authz/protoset.ts";
 import { type CommandContext, exitStatus } from "./command-context.ts";
 import { configuredRoutes } from "./routes-commands.ts";
 import { writeText } from "./terminal.ts";
@@ -55,7 +55,7 @@ function problemOf(context: CommandContext, file: string | undefined): string | 
 
 function protosetProblem(options: ExtAuthzOptions): string | undefined {
   try {
-    createBodyReader(options);
+    readProtoset(options.protoDescriptor);
     return undefined;
   } catch (error) {
     return (error as Error).message;

@@ -1,9 +1,9 @@
+import type { FileRegistry } from "@bufbuild/protobuf";
 import { PdpError } from "../../decision/error.ts";
 import type { HttpCheck } from "./check-request.ts";
 import type { ExtAuthzOptions } from "./options.ts";
 import { type ParsedBody, parseBody } from "./parsed-body.ts";
 import type { ParsedPath } from "./parsed-path.ts";
-import { readProtoset } from "./protoset.ts";
 
 /** The body of a request, or that there is none that can be read. */
 export interface BodyReading extends ParsedBody {
@@ -14,11 +14,8 @@ export interface BodyReading extends ParsedBody {
 /** Reads bodies. Throws `PdpError` `invalid-argument` at a malformed one, unless that is allowed. */
 export type ReadBody = (request: HttpCheck, path: ParsedPath) => BodyReading;
 
-/** Makes a reader. Throws an `Error` that names the option where the protoset can't be read. */
-export function createBodyReader(
-  options: Pick<ExtAuthzOptions, "body" | "protoDescriptor">,
-): ReadBody {
-  const protoset = readProtoset(options.protoDescriptor);
+/** Makes a reader; bodies of gRPC calls are read with the protoset. */
+export function createBodyReader(mode: ExtAuthzOptions["body"], protoset?: FileRegistry): ReadBody {
   return ({ headers, body, rawBody }, path) => {
     try {
       const bytes = rawBody === "" ? noBytes : Buffer.from(rawBody, "base64");
@@ -26,7 +23,7 @@ export function createBodyReader(
       return { ...parsed, isMalformed: false };
     } catch (error) {
       const isMalformed = error instanceof PdpError && error.kind === "invalid-argument";
-      if (!isMalformed || options.body !== "lenient") throw error;
+      if (!isMalformed || mode !== "lenient") throw error;
       return { parsedBody: null, isTruncated: false, isMalformed };
     }
   };

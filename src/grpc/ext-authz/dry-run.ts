@@ -7,15 +7,14 @@ import type { Logger } from "../../base/logger.ts";
 import type { Meter } from "../../base/meter.ts";
 import { quoted } from "../../base/quoted.ts";
 import type { Decision } from "../../decision/decision.ts";
-import { partsAt } from "../../decision/document-parts.ts";
 import { PdpError } from "../../decision/error.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
 import type { Asked } from "./asked.ts";
-import { type HttpCheck, readHttpCheck, type TextMap } from "./check-request.ts";
+import type { HttpCheck, TextMap } from "./check-request.ts";
 import { invalidField } from "./malformed.ts";
 import type { ExtAuthzOptions } from "./options.ts";
 import { ParsedPath } from "./parsed-path.ts";
-import { requestLine } from "./request-line.ts";
+import { readRouteLine, requestLine } from "./request-line.ts";
 import type { RouteQuestions } from "./route-questions.ts";
 
 /** By what a route says of itself whether it is in dry run. */
@@ -85,7 +84,7 @@ export function createDryRuns(deps: DryRunsDeps): DryRuns {
   return {
     passOf(asked, denied) {
       if (denied.reason === NO_TRUST) return undefined;
-      const request = ifReadable(() => readHttpCheck(asked.bytes, ROUTE_LINE));
+      const request = ifReadable(() => readRouteLine(asked.bytes));
       if (request === undefined || !isDryRun(asked, request)) return undefined;
       if (!pipeline.trusts(asked.call)) return undefined;
       const pass = new DryRunPass(denied);
@@ -94,9 +93,6 @@ export function createDryRuns(deps: DryRunsDeps): DryRuns {
     },
   };
 }
-
-/** What of `attributes` tells the route. */
-const ROUTE_LINE = partsAt(["request.http.method"]);
 
 /** `undefined` where the request is malformed. */
 function ifReadable<Value>(read: () => Value): Value | undefined {

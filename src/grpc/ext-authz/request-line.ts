@@ -7,7 +7,12 @@ const PARTS = partsAt(["request.http.method"]);
 
 /** Which request it was, without its query, where secrets may stand. Throws as `readHttpCheck`. */
 export function requestLineOf(bytes: Uint8Array): { method: string; path: string } {
-  return requestLine(readHttpCheck(bytes, PARTS));
+  return requestLine(readRouteLine(bytes));
+}
+
+/** What of a request tells its route: method and path. Throws as `readHttpCheck`. */
+export function readRouteLine(bytes: Uint8Array): HttpCheck {
+  return readHttpCheck(bytes, PARTS);
 }
 
 /** The same of a request whose method has been read. */

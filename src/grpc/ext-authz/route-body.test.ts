@@ -3,7 +3,7 @@ import { httpCheck } from "../../../test/support/http-check.ts";
 import { ParsedPath } from "./parsed-path.ts";
 import { createRouteBodyReader } from "./route-body.ts";
 
-const read = createRouteBodyReader({});
+const read = createRouteBodyReader();
 const JSON_TYPE = "application/json";
 const FORM_TYPE = "application/x-www-form-urlencoded";
 const multipart = '--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n--b--';

@@ -12,10 +12,8 @@ import { parseJsonText } from "./json-text.ts";
 import { malformed, refuseLarge } from "./malformed.ts";
 import { parseMediaType } from "./media-type.ts";
 import { type FormValues, parseMultipartForm } from "./multipart-form.ts";
-import type { ExtAuthzOptions } from "./options.ts";
 import { BODY_BYTES_MAX, GRPC_BODY_BYTES_MAX } from "./parsed-body.ts";
 import type { ParsedPath } from "./parsed-path.ts";
-import { readProtoset } from "./protoset.ts";
 import { byteString, parseQuery, type QueryValues } from "./url-encoding.ts";
 
 /**
@@ -27,11 +25,8 @@ export type ReadRouteBody = (request: HttpCheck, path: ParsedPath) => InputValue
 const EXPECTED =
   "expected application/json, application/x-www-form-urlencoded, multipart/form-data or application/grpc";
 
-/** Makes a reader. Throws an `Error` that names the option where the protoset can't be read. */
-export function createRouteBodyReader(
-  options: Pick<ExtAuthzOptions, "protoDescriptor">,
-): ReadRouteBody {
-  const protoset = readProtoset(options.protoDescriptor);
+/** Makes a reader; bodies of gRPC calls are read with the protoset. */
+export function createRouteBodyReader(protoset?: FileRegistry): ReadRouteBody {
   return ({ headers, body, rawBody }, path) => {
     const bytes = rawBody === "" ? Buffer.from(body) : Buffer.from(rawBody, "base64");
     checkWhole(headers, bytes.length);

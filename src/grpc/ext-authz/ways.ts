@@ -11,6 +11,7 @@ import { readHttpCheck } from "./check-request.ts";
 import type { HttpAnswer } from "./http-answer.ts";
 import type { ExtAuthzOptions } from "./options.ts";
 import { ParsedPath } from "./parsed-path.ts";
+import { readProtoset } from "./protoset.ts";
 import {
   allowedAnswer,
   anonymousAnswer,
@@ -43,9 +44,10 @@ export interface WaysDeps {
 
 /** The ways to decide, by name. Throws an `Error` that names what of the options is wrong. */
 export function createWays({ pipeline, options, askRoute }: WaysDeps): ReadonlyMap<string, Decide> {
-  const readBody = createBodyReader(options);
+  const protoset = readProtoset(options.protoDescriptor);
+  const readBody = createBodyReader(options.body, protoset);
   const ownPath = documentPath(options.path);
-  const readRouteBody = createRouteBodyReader(options);
+  const readRouteBody = createRouteBodyReader(protoset);
 
   function rego({ bytes, extensions, call }: Asked): Outcome {
     let path: ParsedPath | undefined;

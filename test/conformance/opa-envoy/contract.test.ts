@@ -41,7 +41,7 @@ function requestOf({ attributes, http }: ContractCase): Uint8Array {
 function inputOf(one: ContractCase): string {
   const request = readHttpCheck(requestOf(one), "all");
   const path = new ParsedPath(request.path);
-  const body = createBodyReader({ body: "strict" })(request, path);
+  const body = createBodyReader("strict")(request, path);
   const input = regoInput({ request, path, body }, "all");
   const number = (_: string, value: unknown) =>
     typeof value === "bigint" ? JSON.rawJSON(`${value}`) : value;
