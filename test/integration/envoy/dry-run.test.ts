@@ -1,54 +1,43 @@
 // A real Envoy, and the real Postern: what is denied on a route in dry run reaches the upstream, and
 // is in the access log, the metrics and the log of Postern.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  type EchoedRequest,
-  type EchoUpstream,
-  openUpstream,
-} from "../../support/echo-upstream.ts";
-import { type EnvoyServer, openEnvoy } from "../../support/envoy.ts";
+import type { EchoedRequest } from "../../support/echo-upstream.ts";
+import type { EnvoyServer } from "../../support/envoy.ts";
+import { type EnvoyScene, openScene } from "../../support/envoy-scene.ts";
 import { type HttpQuestion, httpCall } from "../../support/http-call.ts";
-import { createWorkspace, type ServerProcess, type Workspace } from "../../support/workspace.ts";
+import type { ServerProcess } from "../../support/workspace.ts";
 
 const routes = [
   { route: "PUT /settings/**", permission: "admin:configure" },
   { route: "PUT /table/**", permission: "admin:configure", dry_run: true },
 ];
 
-let workspace: Workspace;
+let scene: EnvoyScene;
 let server: ServerProcess;
-let upstream: EchoUpstream;
 let envoy: EnvoyServer;
 
 beforeAll(async () => {
-  workspace = createWorkspace({
-    POSTERN_EXT_AUTHZ_RBAC_SUBJECT: JSON.stringify([{ from: "header/x-user" }]),
-    POSTERN_EXT_AUTHZ_RBAC_ROUTES: JSON.stringify(routes),
+  scene = await openScene({
+    env: {
+      POSTERN_EXT_AUTHZ_RBAC_SUBJECT: JSON.stringify([{ from: "header/x-user" }]),
+      POSTERN_EXT_AUTHZ_RBAC_ROUTES: JSON.stringify(routes),
+    },
+    policy: { folder: "examples/envoy/policy" },
+    envoy: {
+      withRequestBody: { maxRequestBytes: 1_024, allowPartialMessage: true },
+      accessLogFormat: "%REQ(:PATH)% %DYNAMIC_METADATA(envoy.filters.http.ext_authz)%",
+      routes: [
+        { prefix: "/settings", contextExtensions: { "postern.decide": "rbac" } },
+        { prefix: "/table", contextExtensions: { "postern.decide": "rbac" } },
+        { prefix: "/tried", contextExtensions: { "postern.dry_run": "true" } },
+        { prefix: "/wrong", contextExtensions: { "postern.dry_run": "maybe" } },
+        { prefix: "/" },
+      ],
+    },
   });
-  const build = ["bundle", "build", "examples/envoy/policy", "-o", "bundles/envoy.tar.gz"];
-  expect((await workspace.postern(...build)).stderr).toBe("");
-  server = await workspace.serve();
-  upstream = await openUpstream();
-  const rbac = { "postern.decide": "rbac" };
-  envoy = await openEnvoy({
-    ...{ pdp: [server.address], upstreamPort: upstream.port },
-    withRequestBody: { maxRequestBytes: 1_024, allowPartialMessage: true },
-    accessLogFormat: "%REQ(:PATH)% %DYNAMIC_METADATA(envoy.filters.http.ext_authz)%",
-    routes: [
-      { prefix: "/settings", contextExtensions: rbac },
-      { prefix: "/table", contextExtensions: rbac },
-      { prefix: "/tried", contextExtensions: { "postern.dry_run": "true" } },
-      { prefix: "/wrong", contextExtensions: { "postern.dry_run": "maybe" } },
-      { prefix: "/" },
-    ],
-  });
+  ({ server, envoy } = scene);
 });
-afterAll(async () => {
-  await envoy?.close();
-  upstream?.close();
-  await server?.stop();
-  workspace?.remove();
-});
+afterAll(() => scene?.close());
 
 const ask = (question: HttpQuestion) => httpCall(envoy.port, question);
 

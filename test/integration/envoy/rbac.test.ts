@@ -3,14 +3,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  type EchoedRequest,
-  type EchoUpstream,
-  openUpstream,
-} from "../../support/echo-upstream.ts";
-import { type EnvoyServer, openEnvoy } from "../../support/envoy.ts";
+import type { EchoedRequest, EchoUpstream } from "../../support/echo-upstream.ts";
+import type { EnvoyServer } from "../../support/envoy.ts";
+import { type EnvoyScene, openScene } from "../../support/envoy-scene.ts";
 import { type HttpQuestion, httpCall, valuesOf } from "../../support/http-call.ts";
-import { createWorkspace, type ServerProcess, type Workspace } from "../../support/workspace.ts";
+import type { Workspace } from "../../support/workspace.ts";
 
 const routes = [
   {
@@ -26,39 +23,35 @@ const routes = [
   },
 ];
 
+let scene: EnvoyScene;
 let workspace: Workspace;
-let server: ServerProcess;
 let upstream: EchoUpstream;
 let envoy: EnvoyServer;
 
 beforeAll(async () => {
-  workspace = createWorkspace({
-    POSTERN_EXT_AUTHZ_DECIDE: "rbac",
-    POSTERN_EXT_AUTHZ_RBAC_SUBJECT: JSON.stringify([
-      { from: "metadata/envoy.filters.http.jwt_authn/payload/sub" },
-      { from: "header/x-user" },
-    ]),
-    POSTERN_EXT_AUTHZ_RBAC_MFA_VERIFIED_AT: "header/x-mfa-at",
-    POSTERN_EXT_AUTHZ_RBAC_ROUTES: JSON.stringify(routes),
+  scene = await openScene({
+    env: {
+      POSTERN_EXT_AUTHZ_DECIDE: "rbac",
+      POSTERN_EXT_AUTHZ_RBAC_SUBJECT: JSON.stringify([
+        { from: "metadata/envoy.filters.http.jwt_authn/payload/sub" },
+        { from: "header/x-user" },
+      ]),
+      POSTERN_EXT_AUTHZ_RBAC_MFA_VERIFIED_AT: "header/x-mfa-at",
+      POSTERN_EXT_AUTHZ_RBAC_ROUTES: JSON.stringify(routes),
+    },
+    envoy: {
+      failureModeAllow: true,
+      withRequestBody: { maxRequestBytes: 1_024, allowPartialMessage: true },
+      routes: [
+        { prefix: "/unchecked", disabled: true },
+        { prefix: "/agents/both", contextExtensions: { "postern.decide": "both" } },
+        { prefix: "/" },
+      ],
+    },
   });
-  server = await workspace.serve();
-  upstream = await openUpstream();
-  envoy = await openEnvoy({
-    ...{ pdp: [server.address], upstreamPort: upstream.port, failureModeAllow: true },
-    withRequestBody: { maxRequestBytes: 1_024, allowPartialMessage: true },
-    routes: [
-      { prefix: "/unchecked", disabled: true },
-      { prefix: "/agents/both", contextExtensions: { "postern.decide": "both" } },
-      { prefix: "/" },
-    ],
-  });
+  ({ workspace, upstream, envoy } = scene);
 });
-afterAll(async () => {
-  await envoy?.close();
-  upstream?.close();
-  await server?.stop();
-  workspace?.remove();
-});
+afterAll(() => scene?.close());
 
 const ask = (question: HttpQuestion) => httpCall(envoy.port, question);
 const run = (headers: Record<string, string>): HttpQuestion => ({

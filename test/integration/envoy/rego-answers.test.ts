@@ -1,15 +1,9 @@
-// What a policy says, as a client and an upstream get it from a real Envoy.
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  type EchoedRequest,
-  type EchoUpstream,
-  openUpstream,
-} from "../../support/echo-upstream.ts";
-import { type EnvoyServer, openEnvoy, startEnvoy } from "../../support/envoy.ts";
+import type { EchoedRequest, EchoUpstream } from "../../support/echo-upstream.ts";
+import { type EnvoyServer, startEnvoy } from "../../support/envoy.ts";
+import { type EnvoyScene, openScene } from "../../support/envoy-scene.ts";
 import { httpCall, valuesOf } from "../../support/http-call.ts";
-import { createWorkspace, type ServerProcess, type Workspace } from "../../support/workspace.ts";
+import type { ServerProcess } from "../../support/workspace.ts";
 
 const POLICY = `package envoy.authz
 
@@ -44,31 +38,22 @@ allow if {
 }
 `;
 
-let workspace: Workspace;
+let scene: EnvoyScene;
 let server: ServerProcess;
 let upstream: EchoUpstream;
 let envoy: EnvoyServer;
 
 beforeAll(async () => {
-  workspace = createWorkspace();
-  const folder = join(workspace.folder, "answers");
-  mkdirSync(folder);
-  writeFileSync(join(folder, "authz.rego"), POLICY);
-  const build = ["bundle", "build", "answers", "-o", "bundles/envoy.tar.gz"];
-  expect((await workspace.postern(...build)).stderr).toBe("");
-  server = await workspace.serve();
-  upstream = await openUpstream();
-  envoy = await openEnvoy({
-    ...{ pdp: [server.address], upstreamPort: upstream.port, failureModeAllow: true },
-    accessLogFormat: "%DYNAMIC_METADATA(envoy.filters.http.ext_authz)%",
+  scene = await openScene({
+    policy: { rego: POLICY },
+    envoy: {
+      failureModeAllow: true,
+      accessLogFormat: "%DYNAMIC_METADATA(envoy.filters.http.ext_authz)%",
+    },
   });
+  ({ server, upstream, envoy } = scene);
 });
-afterAll(async () => {
-  await envoy?.close();
-  upstream?.close();
-  await server?.stop();
-  workspace?.remove();
-});
+afterAll(() => scene?.close());
 
 const ask = (path: string, headers: Record<string, string> = {}) =>
   httpCall(envoy.port, { path, headers });

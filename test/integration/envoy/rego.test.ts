@@ -1,38 +1,29 @@
 // A real Envoy before an upstream, and the real Postern beside it with a policy that was written for
 // OPA's Envoy plugin: examples/envoy/policy.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  type EchoedRequest,
-  type EchoUpstream,
-  openUpstream,
-} from "../../support/echo-upstream.ts";
-import { type EnvoyServer, openEnvoy, startEnvoy } from "../../support/envoy.ts";
+import type { EchoedRequest, EchoUpstream } from "../../support/echo-upstream.ts";
+import { type EnvoyServer, startEnvoy } from "../../support/envoy.ts";
+import { type EnvoyScene, openScene } from "../../support/envoy-scene.ts";
 import { type HttpQuestion, httpCall, valuesOf } from "../../support/http-call.ts";
-import { createWorkspace, type ServerProcess, type Workspace } from "../../support/workspace.ts";
+import { createWorkspace, type ServerProcess } from "../../support/workspace.ts";
 
-let workspace: Workspace;
+let scene: EnvoyScene;
 let server: ServerProcess;
 let upstream: EchoUpstream;
 let envoy: EnvoyServer;
 
 beforeAll(async () => {
-  workspace = createWorkspace();
-  const build = ["bundle", "build", "examples/envoy/policy", "-o", "bundles/envoy.tar.gz"];
-  expect((await workspace.postern(...build)).stderr).toBe("");
-  server = await workspace.serve();
-  upstream = await openUpstream();
-  envoy = await openEnvoy({
-    ...{ pdp: [server.address], upstreamPort: upstream.port, statusOnError: 503 },
-    withRequestBody: { maxRequestBytes: 1_024, allowPartialMessage: true },
-    accessLogFormat: "%DYNAMIC_METADATA(envoy.filters.http.ext_authz)%",
+  scene = await openScene({
+    policy: { folder: "examples/envoy/policy" },
+    envoy: {
+      statusOnError: 503,
+      withRequestBody: { maxRequestBytes: 1_024, allowPartialMessage: true },
+      accessLogFormat: "%DYNAMIC_METADATA(envoy.filters.http.ext_authz)%",
+    },
   });
+  ({ server, upstream, envoy } = scene);
 });
-afterAll(async () => {
-  await envoy?.close();
-  upstream?.close();
-  await server?.stop();
-  workspace?.remove();
-});
+afterAll(() => scene?.close());
 
 const ask = (question: HttpQuestion) => httpCall(envoy.port, question);
 

@@ -1,34 +1,27 @@
 // What a client can make large. Envoy lets failed checks pass here, so that only a denial keeps them out.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KiB, MiB } from "../../../src/base/sizes.ts";
-import { type EchoUpstream, openUpstream } from "../../support/echo-upstream.ts";
-import { type EnvoyServer, openEnvoy } from "../../support/envoy.ts";
+import type { EchoUpstream } from "../../support/echo-upstream.ts";
+import type { EnvoyServer } from "../../support/envoy.ts";
+import { type EnvoyScene, openScene } from "../../support/envoy-scene.ts";
 import { type HttpQuestion, httpCall } from "../../support/http-call.ts";
-import { createWorkspace, type ServerProcess, type Workspace } from "../../support/workspace.ts";
 
-let workspace: Workspace;
-let server: ServerProcess;
+let scene: EnvoyScene;
 let upstream: EchoUpstream;
 let envoy: EnvoyServer;
 
 beforeAll(async () => {
-  workspace = createWorkspace();
-  const build = ["bundle", "build", "examples/envoy/policy", "-o", "bundles/envoy.tar.gz"];
-  expect((await workspace.postern(...build)).stderr).toBe("");
-  server = await workspace.serve();
-  upstream = await openUpstream();
-  envoy = await openEnvoy({
-    ...{ pdp: [server.address], upstreamPort: upstream.port, failureModeAllow: true },
-    ...{ withRequestBody: { maxRequestBytes: 8 * MiB }, requestHeadersKbMax: 8_192 },
-    accessLogFormat: "%DYNAMIC_METADATA(envoy.filters.http.ext_authz:reason)%",
+  scene = await openScene({
+    policy: { folder: "examples/envoy/policy" },
+    envoy: {
+      ...{ failureModeAllow: true, requestHeadersKbMax: 8_192 },
+      withRequestBody: { maxRequestBytes: 8 * MiB },
+      accessLogFormat: "%DYNAMIC_METADATA(envoy.filters.http.ext_authz:reason)%",
+    },
   });
+  ({ upstream, envoy } = scene);
 });
-afterAll(async () => {
-  await envoy?.close();
-  upstream?.close();
-  await server?.stop();
-  workspace?.remove();
-});
+afterAll(() => scene?.close());
 
 const bodyOf = (bytes: number): HttpQuestion => ({
   ...{ method: "POST", path: "/articles", body: "x".repeat(bytes) },
