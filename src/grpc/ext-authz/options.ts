@@ -115,8 +115,9 @@ const rbacSchema = Type.Object(
     routesFile: Type.Optional(
       Type.String({
         description:
-          "Path of a YAML file with `subject`, `mfa_verified_at` and `routes`, which must not stand " +
-          "here then. It is read again when it changes; a broken one leaves what is in force.",
+          "Path of a YAML file with `subject`, `mfa_verified_at`, `mfa_claim`, `client_address` and " +
+          "`routes`, which must not stand here then. It is read again when it changes; a broken one " +
+          "leaves what is in force.",
         minLength: 1,
         maxLength: 4_096,
         reason: "A short table is easier to read where the rest stands.",
