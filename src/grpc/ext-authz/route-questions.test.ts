@@ -114,7 +114,7 @@ describe("createRouteQuestions()", () => {
       return asked.kind === "question" ? asked.request.context : asked.kind;
     };
     expect(contextBy("principal")).toEqual({ authentication: "mtls" });
-    const headers = { "x-forwarded-client-cert": "URI=spiffe://a" };
+    const headers = { "x-forwarded-client-cert": `Hash=${"ab".repeat(32)};URI=spiffe://a` };
     expect(contextBy("xfcc/uri", headers)).toEqual({});
     expect(contextBy("header/x-user", { "x-user": "u1" })).toEqual({});
   });

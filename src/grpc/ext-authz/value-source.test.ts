@@ -3,6 +3,7 @@ import { httpCheck } from "../../../test/support/http-check.ts";
 import type { InputValue } from "../../pipeline/pipeline.ts";
 import { parseValueSource } from "./value-source.ts";
 
+const hash = "ab".repeat(32);
 const request = httpCheck({
   attributes: {
     metadataContext: {
@@ -14,7 +15,7 @@ const request = httpCheck({
   path: "/agents/a1",
   // As they are decoded: without a prototype.
   headers: Object.assign(Object.create(null), {
-    ...{ "x-owner": "u2", empty: "", "x-forwarded-client-cert": "By=a;URI=spiffe://web" },
+    ...{ "x-owner": "u2", empty: "", "x-forwarded-client-cert": `Hash=${hash};URI=spiffe://web` },
   }),
   sourcePrincipal: "spiffe://mesh/web",
 });

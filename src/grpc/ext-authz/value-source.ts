@@ -63,7 +63,7 @@ function certificateFieldOf(
   if (/[,;="]/.test(sourcePrincipal)) {
     throw invalidField("attributes.source.principal", 'has one of , ; = " in it');
   }
-  return clientCertificateField(headers["x-forwarded-client-cert"] ?? "", field);
+  return clientCertificateField(headers["x-forwarded-client-cert"] ?? "", field, sourcePrincipal);
 }
 
 /**
