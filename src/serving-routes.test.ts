@@ -63,7 +63,9 @@ async function start(): Promise<ReturnType<typeof notingMeter>> {
 /** What `GET /a` takes by the table in force; `undefined` if it isn't in it. */
 function permission(): string | undefined {
   const request = httpCheck({ headers: { "x-user": "u1" } });
-  const asked = routes!.questions.ask(request, new ParsedPath(request.path), () => null);
+  const asked = routes!.questions.ask(request, new ParsedPath(request.path), () => {
+    throw new Error("no route takes from the body");
+  });
   return asked.kind === "question" ? asked.permission : undefined;
 }
 

@@ -29,6 +29,8 @@ export interface EnvoySetup {
   readonly encodeRawHeaders?: boolean;
   /** The listener speaks TLS with these, asks for a certificate, and tells the PDP of it. */
   readonly includePeerCertificate?: TlsFiles;
+  /** Writes into `x-forwarded-client-cert` all that Envoy can say of the client's certificate. */
+  readonly forwardClientCert?: "SANITIZE_SET" | "APPEND_FORWARD";
   /** By namespace, the dynamic metadata that is set before the check and passed on with it. */
   readonly metadataContextNamespaces?: Readonly<Record<string, object>>;
   readonly clearRouteCache?: boolean;
@@ -101,6 +103,16 @@ function listener(setup: EnvoySetup, { port, accessLog }: EnvoyPlaces): object {
     route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes: routes.map(route) }] },
     http_filters: httpFilters(setup),
     max_request_headers_kb: setup.requestHeadersKbMax,
+    ...(setup.forwardClientCert && {
+      forward_client_cert_details: setup.forwardClientCert,
+      set_current_client_cert_details: {
+        subject: true,
+        uri: true,
+        dns: true,
+        cert: true,
+        chain: true,
+      },
+    }),
     tracing: setup.collectorPort === undefined ? undefined : tracing(setup.collectorPort),
     access_log: accessLogFormat === undefined ? [] : [fileLog(accessLog, accessLogFormat)],
   });

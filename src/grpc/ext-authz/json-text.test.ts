@@ -78,4 +78,19 @@ describe("parseJsonText()", () => {
       "3",
     ]);
   });
+
+  it("has NaN for numbers that readers may take for different ones, where they matter", () => {
+    const plain = "[0,7,-7,9007199254740991,-9007199254740991]";
+    expect(parseJsonText(plain, "alike")).toEqual(JSON.parse(plain));
+    const others = [
+      ...["-0", "1.0", "1e3", "1E0", "0.5", "0.99999999999999999999", "1.0000000000000000001"],
+      ...["9007199254740992", "-9007199254740993", "1e999", "9".repeat(2_000)],
+    ];
+    const read = parseJsonText(`[${others.join(",")}]`, "alike");
+    expect(read).toEqual(others.map(() => Number.NaN));
+  });
+
+  it("refuses a name given twice, where it matters", () => {
+    expect(() => parseJsonText('{"a":1,"\\u0061":1}', "alike")).toThrow("body: has a name twice");
+  });
 });

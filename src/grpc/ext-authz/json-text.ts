@@ -13,12 +13,14 @@ const VALUES_MAX = 32_768;
 
 /**
  * The value that a body, or a part of it, says. Whole numbers are exact, others the nearest double. Of
- * a name given twice the last value counts, or it is refused with `names-once`; half a surrogate pair
- * becomes U+FFFD. Objects inherit nothing. Throws `PdpError` `invalid-argument`, which shows nothing of
- * the text.
+ * a name given twice the last value counts; half a surrogate pair becomes U+FFFD. Objects inherit
+ * nothing. With `alike`, a name given twice is refused, and NaN stands for a number that readers may
+ * take for different ones: all but whole ones that a double holds, written as such.
+ *
+ * Throws `PdpError` `invalid-argument`, which shows nothing of the text.
  */
-export function parseJsonText(text: string, names: "any" | "names-once" = "any"): InputValue {
-  return new JsonReader(text, names === "names-once").read();
+export function parseJsonText(text: string, reading: "any" | "alike" = "any"): InputValue {
+  return new JsonReader(text, reading === "alike").read();
 }
 
 /**
@@ -28,13 +30,13 @@ export function parseJsonText(text: string, names: "any" | "names-once" = "any")
  */
 class JsonReader {
   readonly #text: string;
-  readonly #isOnce: boolean;
+  readonly #isAlike: boolean;
   #at = 0;
   #values = 0;
 
-  constructor(text: string, isOnce: boolean) {
+  constructor(text: string, isAlike: boolean) {
     this.#text = text;
-    this.#isOnce = isOnce;
+    this.#isAlike = isAlike;
   }
 
   read(): InputValue {
@@ -72,7 +74,7 @@ class JsonReader {
       if (this.#next() !== '"') throw this.#fault();
       const name = this.#string();
       if (!this.#take(":")) throw this.#fault();
-      if (this.#isOnce && name in object) throw malformed("body", "has a name twice");
+      if (this.#isAlike && name in object) throw malformed("body", "has a name twice");
       object[name] = this.#value(depth + 1);
     } while (this.#take(","));
     if (!this.#take("}")) throw this.#fault();
@@ -121,7 +123,8 @@ class JsonReader {
     const source = this.#text.slice(this.#at, end);
     this.#at = end;
     const value = Number(source);
-    if (Number.isSafeInteger(value)) return value;
+    if (this.#isAlike) return PLAIN_INTEGER.test(source) && isSafe(value) ? value : Number.NaN;
+    if (isSafe(value)) return value;
     if (INTEGER.test(source)) return exact(source);
     if (Number.isFinite(value)) return value;
     throw malformed("body", "has a number beyond the range of a double");
@@ -151,6 +154,8 @@ class JsonReader {
 const PLAIN_STRING = /"[^"\\\u0000-\u001f]*"/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[Ee][+-]?\d+)?/y;
 const INTEGER = /^-?\d+$/;
+const PLAIN_INTEGER = /^(?:0|-?[1-9]\d*)$/;
+const isSafe = Number.isSafeInteger;
 
 function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;

@@ -5,42 +5,59 @@
  */
 import { isUtf8 } from "node:buffer";
 import type { FileRegistry } from "@bufbuild/protobuf";
-import type { InputDocument, InputValue } from "../../pipeline/pipeline.ts";
+import type { InputValue } from "../../pipeline/pipeline.ts";
 import type { HttpCheck } from "./check-request.ts";
 import { parseGrpcBody } from "./grpc-body.ts";
 import { parseJsonText } from "./json-text.ts";
 import { malformed, refuseLarge } from "./malformed.ts";
 import { parseMediaType } from "./media-type.ts";
-import { type FormValues, parseMultipartForm } from "./multipart-form.ts";
+import type { NameKind } from "./member-of.ts";
 import { BODY_BYTES_MAX, GRPC_BODY_BYTES_MAX } from "./parsed-body.ts";
 import type { ParsedPath } from "./parsed-path.ts";
-import { byteString, parseQuery, type QueryValues } from "./url-encoding.ts";
+import { readMultipartForm, readUrlEncodedForm } from "./route-form.ts";
+import { byteString, type QueryValues } from "./url-encoding.ts";
+
+/** A body that a route takes from. */
+export interface RouteBody {
+  /** A text in it, or a number that is a safe integer, is one to all readers. */
+  readonly value: InputValue;
+  /** How the names in it are compared. */
+  readonly names: NameKind;
+  /** The request's, which many upstreams read together with the body. */
+  readonly query: QueryValues;
+}
 
 /**
  * Reads the whole body. Throws `PdpError` `invalid-argument` or `too-large` for a body that is missing,
- * cut off, encoded, malformed, or of a type that is not read.
+ * cut off, encoded, malformed, or of a type that is not read, and for a malformed query.
  */
-export type ReadRouteBody = (request: HttpCheck, path: ParsedPath) => InputValue;
+export type ReadRouteBody = (request: HttpCheck, path: ParsedPath) => RouteBody;
 
 const EXPECTED =
   "expected application/json, application/x-www-form-urlencoded, multipart/form-data or application/grpc";
 
 /** Makes a reader; bodies of gRPC calls are read with the protoset. */
 export function createRouteBodyReader(protoset?: FileRegistry): ReadRouteBody {
-  return ({ headers, body, rawBody }, path) => {
+  return (request, path) => {
+    const { headers, body, rawBody } = request;
     const bytes = rawBody === "" ? Buffer.from(body) : Buffer.from(rawBody, "base64");
     checkWhole(headers, bytes.length);
     const { type, boundary } = contentType(headers["content-type"] ?? "");
+    const query = path.parsedQuery;
     switch (type) {
       case "application/json":
-        return parseJsonText(textOf(bytes), "names-once");
+        return { value: parseJsonText(textOf(bytes), "alike"), names: "json", query };
       case "application/x-www-form-urlencoded":
-        return withoutLists(parseQuery(textOf(bytes), "body"));
+        return { value: readUrlEncodedForm(textOf(bytes)), names: "form", query };
       case "multipart/form-data":
-        return withoutLists(parseMultipartForm(byteString(bytes), boundary ?? ""));
+        return {
+          value: readMultipartForm(byteString(bytes), boundary ?? ""),
+          names: "form",
+          query,
+        };
       case "application/grpc":
       case "application/grpc+proto":
-        return grpcBody(bytes, path, protoset);
+        return { value: grpcBody(bytes, path, protoset), names: "json", query };
       default:
         throw malformed("headers", `"content-type" is not one that is read; ${EXPECTED}`);
     }
@@ -62,7 +79,9 @@ function checkWhole(headers: HttpCheck["headers"], length: number): void {
 /** Upstreams take a type with other parameters for another type, or another charset. */
 function contentType(text: string): { type: string; boundary: string | undefined } {
   const mediaType = parseMediaType(byteString(text));
-  if (mediaType === undefined) throw malformed("headers", '"content-type" is malformed');
+  // What a backslash means in a boundary, readers don't agree on.
+  if (mediaType === undefined || text.includes("\\"))
+    throw malformed("headers", '"content-type" is malformed');
   const { type, parameters } = mediaType;
   for (const [name, value] of parameters) {
     const isKnown =
@@ -77,16 +96,6 @@ function contentType(text: string): { type: string; boundary: string | undefined
 function textOf(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw malformed("body", "is not well-formed UTF-8");
   return bytes.toString();
-}
-
-/** A form's, where a name is given once; what a part says in JSON, others may read as it stands. */
-function withoutLists(form: FormValues | QueryValues): InputDocument {
-  const members: { [name: string]: InputValue } = Object.create(null);
-  for (const [name, values] of Object.entries(form)) {
-    const [value] = values;
-    members[name] = values.length === 1 && typeof value === "string" ? value : values;
-  }
-  return members;
 }
 
 function grpcBody(

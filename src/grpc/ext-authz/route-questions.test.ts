@@ -1,9 +1,10 @@
 import { Create } from "typebox/value";
 import { describe, expect, it } from "vitest";
 import { httpCheck } from "../../../test/support/http-check.ts";
-import type { InputDocument, InputValue } from "../../pipeline/pipeline.ts";
+import type { InputDocument } from "../../pipeline/pipeline.ts";
 import { extAuthzOptionsSchema, type RbacOptions } from "./options.ts";
 import { ParsedPath } from "./parsed-path.ts";
+import type { RouteBody } from "./route-body.ts";
 import { createRouteQuestions } from "./route-questions.ts";
 
 const route = { route: "GET /agents/{id}", permission: "agent:read", resource: { id: "path/id" } };
@@ -16,10 +17,12 @@ interface Given {
   readonly sourceAddress?: string;
   readonly hasRawHeaders?: boolean;
   readonly attributes?: InputDocument;
-  readonly readBody?: () => InputValue;
+  readonly readBody?: () => RouteBody;
 }
 
-function ask({ options = {}, readBody = () => ({ owner: "u2" }), ...given }: Given) {
+const ownerBody: RouteBody = { value: { owner: "u2" }, names: "json", query: {} };
+
+function ask({ options = {}, readBody = () => ownerBody, ...given }: Given) {
   const { method = "GET", path = "/agents/a1", headers = { "x-user": "u1" }, ...more } = given;
   const { rbac } = Create(extAuthzOptionsSchema) as { rbac: RbacOptions };
   const subject = [{ from: "header/x-user", type: "user" as const }];
@@ -102,7 +105,8 @@ describe("createRouteQuestions()", () => {
     expect(contextWith("2001:db8::1")).toEqual({ ip: "2001:db8::1" });
     // Not the balancer's: who is nowhere is in no network.
     expect(contextWith()).toEqual({});
-    for (const wrong of ["10.1.2.3, 203.0.113.9", "localhost", "10.1.2.3:80"]) {
+    expect(() => contextWith("10.1.2.3, 203.0.113.9")).toThrow("external-address: has a comma");
+    for (const wrong of ["localhost", "10.1.2.3:80"]) {
       expect(() => contextWith(wrong)).toThrow(/^client_address: ".*" is no IP address$/);
     }
   });

@@ -2,11 +2,11 @@
 import { emptyObject } from "../../decision/json.ts";
 import { checkId } from "../../decision/names.ts";
 import type { AccessRequest, SubjectRef, SubjectType } from "../../decision/request.ts";
-import type { InputValue } from "../../pipeline/pipeline.ts";
 import type { HttpCheck } from "./check-request.ts";
 import { invalidField } from "./malformed.ts";
 import type { RbacOptions } from "./options.ts";
 import type { ParsedPath } from "./parsed-path.ts";
+import type { RouteBody } from "./route-body.ts";
 import { createContextOf } from "./route-context.ts";
 import {
   noteProblems,
@@ -34,7 +34,7 @@ interface RouteTaken {
 export type AskRoute = (
   request: HttpCheck,
   path: ParsedPath,
-  readBody: () => InputValue,
+  readBody: () => RouteBody,
 ) => RouteQuestion;
 
 /** What a table of routes makes of requests. */

@@ -3,23 +3,28 @@
  * `header/x-owner`, `body/agent/owner`, `metadata/envoy.filters.http.jwt_authn/payload/sub`,
  * `principal`, or `xfcc/uri`.
  */
-import { foldCase } from "../../base/fold-case.ts";
 import type { PdpError } from "../../decision/error.ts";
 import type { InputDocument, InputValue } from "../../pipeline/pipeline.ts";
 import type { HttpCheck } from "./check-request.ts";
 import { clientCertificateField } from "./client-certificate.ts";
+import { checkFactText } from "./fact-text.ts";
 import { invalidField } from "./malformed.ts";
+import { memberOf, type NameKind, spellingsOf } from "./member-of.ts";
+import type { RouteBody } from "./route-body.ts";
 
 /** What there is to take from. */
 export interface RequestFacts {
   readonly request: HttpCheck;
   /** Of the route. */
   readonly parameters: ReadonlyMap<string, string>;
-  /** The body as parsed; asked for only where a route takes something from it. */
-  readonly body: () => InputValue;
+  /** Asked for only where a route takes something from it. */
+  readonly body: () => RouteBody;
 }
 
-/** Takes a text; `undefined` where there is none, or something else. */
+/**
+ * Takes a text; `undefined` where there is none. Throws `PdpError` `invalid-argument` where something
+ * else is there, or a text that upstreams may read otherwise.
+ */
 export type ValueSource = (facts: RequestFacts) => string | undefined;
 
 const PARTS_MAX = 16;
@@ -30,22 +35,22 @@ export function parseValueSource(text: string): ValueSource {
   const [first = "", ...rest] = parts;
   if (parts.some((part) => part === "") || parts.length > PARTS_MAX) throw unknownSource(text);
   if (kind === "principal" && parts.length === 0)
-    return ({ request }) => present(request.sourcePrincipal);
+    return ({ request }) => present(request.sourcePrincipal, PRINCIPAL);
   if (first === "") throw unknownSource(text);
   switch (kind) {
     case "path":
       if (rest.length > 0) throw unknownSource(text);
-      return ({ parameters }) => present(parameters.get(first));
+      return ({ parameters }) => present(parameters.get(first), "attributes.request.http.path");
     case "header": {
       const name = first.toLowerCase();
       if (rest.length > 0) throw unknownSource(text);
-      return ({ request }) => present(request.headers[name]);
+      return ({ request }) => headerOf(request, name);
     }
     case "body":
-      return ({ body }) => factIn(body(), parts, BODY);
+      return ({ body }) => bodyFact(body(), parts);
     case "metadata":
       if (rest.length === 0) throw unknownSource(text);
-      return ({ request }) => factIn(filterMetadataOf(request), parts, METADATA);
+      return ({ request }) => metadataFact(request, parts);
     case "xfcc": {
       if (rest.length > 0 || !/^(uri|dns|subject|hash)$/.test(first)) throw unknownSource(text);
       return ({ request }) => certificateFieldOf(request, first);
@@ -55,15 +60,27 @@ export function parseValueSource(text: string): ValueSource {
   }
 }
 
+/** Envoy writes a header that is sent twice as one, with a comma. */
+function headerOf({ headers }: HttpCheck, name: string): string | undefined {
+  const field = `attributes.request.http.headers.${name}`;
+  const value = headers[name];
+  if (value?.includes(",")) {
+    throw invalidField(
+      field,
+      "has a comma, and may be two headers in one; expected a single value",
+    );
+  }
+  return present(value, field);
+}
+
 /** A name like that of the peer could stand in the header as more than one field. */
 function certificateFieldOf(
   { headers, sourcePrincipal }: HttpCheck,
   field: string,
 ): string | undefined {
-  if (/[,;="]/.test(sourcePrincipal)) {
-    throw invalidField("attributes.source.principal", 'has one of , ; = " in it');
-  }
-  return clientCertificateField(headers["x-forwarded-client-cert"] ?? "", field, sourcePrincipal);
+  if (/[,;="]/.test(sourcePrincipal)) throw invalidField(PRINCIPAL, 'has one of , ; = " in it');
+  const header = headers["x-forwarded-client-cert"] ?? "";
+  return present(clientCertificateField(header, field, sourcePrincipal), CERTIFICATE_HEADER);
 }
 
 /**
@@ -112,26 +129,57 @@ function filterMetadataOf({ attributes }: HttpCheck): InputValue {
 }
 
 const noMembers: InputDocument = Object.freeze({});
+const PRINCIPAL = "attributes.source.principal";
+const CERTIFICATE_HEADER = "attributes.request.http.headers.x-forwarded-client-cert";
 const BODY = "attributes.request.http.body";
 const METADATA = "attributes.metadata_context.filter_metadata";
+
+/**
+ * Many upstreams read what a body says and what a query says as one: with some the query counts first,
+ * with others where the body says nothing. An empty text is no text that is missing.
+ */
+function bodyFact({ value, names, query }: RouteBody, path: readonly string[]): string | undefined {
+  if (spellingsOf(query, path[0]!, "form").length > 0) {
+    const what = "stands in the query, too, and the route takes it from the body";
+    throw invalidField("attributes.request.http.path", `"${path[0]}" ${what}`);
+  }
+  const field = `${BODY}.${path.join(".")}`;
+  const text = factIn(value, { path, names, field });
+  if (text === "") throw invalidField(field, `is empty; ${EXPECTED}`);
+  return text;
+}
+
+/** Envoy's filters say "" of what they don't know. */
+function metadataFact(request: HttpCheck, path: readonly string[]): string | undefined {
+  const field = `${METADATA}.${path.join(".")}`;
+  return factIn(filterMetadataOf(request), { path, names: "json", field }) || undefined;
+}
+
+interface FactPlace {
+  readonly path: readonly string[];
+  readonly names: NameKind;
+  /** What errors call it. */
+  readonly field: string;
+}
 
 /**
  * The text at the end of the path; `undefined` where there is no such member. What is there and is
  * something else is refused: to overlook a fact can allow more. Of what is no text, a whole number alone
  * has one way to be written.
  */
-function factIn(value: InputValue, names: readonly string[], field: string): string | undefined {
+function factIn(value: InputValue, { path, names, field }: FactPlace): string | undefined {
   let at = value;
-  for (const name of names) {
-    if (typeof at !== "object" || at === null || isList(at)) throw refused(field, names);
-    const member = memberOf(at, name);
-    if (member === "unclear") throw refused(field, names);
+  for (const name of path) {
+    if (typeof at !== "object" || at === null || isList(at)) throw refused(field);
+    const member = memberOf(at, name, names);
+    if (member === "unclear") throw refused(field);
     if (member === undefined) return undefined;
     at = member.value;
   }
-  if (typeof at === "string") return present(at);
-  if (typeof at === "bigint" || Number.isSafeInteger(at)) return String(at);
-  throw refused(field, names);
+  if (typeof at === "string") return checkFactText(at, field);
+  // The others are rounded by some readers, and not by all; of -0, some keep the sign.
+  if (Number.isSafeInteger(at) && !Object.is(at, -0)) return String(at);
+  throw refused(field);
 }
 
 function memberAt(value: InputValue, names: readonly string[]): InputValue | undefined {
@@ -145,29 +193,16 @@ function memberAt(value: InputValue, names: readonly string[]): InputValue | und
   return at;
 }
 
-/** To readers that don't mind case, as Go's, and of forms with `name[]`, it may have another spelling. */
-function memberOf(
-  object: InputDocument,
-  name: string,
-): { readonly value: InputValue } | "unclear" | undefined {
-  const folded = foldCase(name);
-  const spelt = Object.keys(object).filter((key) => {
-    const given = foldCase(key);
-    return given === undefined || given === folded || given.startsWith(`${folded}[`);
-  });
-  if (spelt.length === 0) return undefined;
-  return spelt.length === 1 && spelt[0] === name ? { value: object[name]! } : "unclear";
-}
-
 function isList(value: InputValue): value is readonly InputValue[] {
   return Array.isArray(value);
 }
 
-function refused(field: string, names: readonly string[]): PdpError {
-  const what = "is not one text or whole number, and the route takes it";
-  return invalidField(`${field}.${names.join(".")}`, what);
+const EXPECTED = "expected one text, or a whole number below 2^53, that all upstreams read alike";
+
+function refused(field: string): PdpError {
+  return invalidField(field, `can't be read for sure, and the route takes it; ${EXPECTED}`);
 }
 
-function present(text: string | undefined): string | undefined {
-  return text === "" ? undefined : text;
+function present(text: string | undefined, field: string): string | undefined {
+  return text === undefined || text === "" ? undefined : checkFactText(text, field);
 }

@@ -4,7 +4,7 @@
  */
 import type { Decision } from "../../decision/decision.ts";
 import { type DocumentParts, partsAt, partsOf } from "../../decision/document-parts.ts";
-import type { InputValue, Pipeline } from "../../pipeline/pipeline.ts";
+import type { Pipeline } from "../../pipeline/pipeline.ts";
 import type { Asked, Decide, Outcome } from "./asked.ts";
 import { createBodyReader } from "./body-reader.ts";
 import { readHttpCheck } from "./check-request.ts";
@@ -24,7 +24,7 @@ import {
 import { regoInput } from "./rego-input.ts";
 import { plainAnswer, readRegoResult } from "./rego-result.ts";
 import { requestLineOf } from "./request-line.ts";
-import { createRouteBodyReader } from "./route-body.ts";
+import { createRouteBodyReader, type RouteBody } from "./route-body.ts";
 import type { AskRoute } from "./route-questions.ts";
 import { otherSpellings } from "./url-encoding.ts";
 
@@ -72,8 +72,8 @@ export function createWays({ pipeline, options, askRoute }: WaysDeps): ReadonlyM
   function rbac({ bytes, call }: Asked): Outcome | Promise<Outcome> {
     const request = readHttpCheck(bytes, ROUTE_PARTS);
     const path = new ParsedPath(request.path);
-    let read: InputValue | undefined;
-    const body = (): InputValue => (read ??= readRouteBody(request, path));
+    let read: RouteBody | undefined;
+    const body = (): RouteBody => (read ??= readRouteBody(request, path));
     const asked = askRoute(request, path, body);
     const { application } = options.rbac;
     if (asked.kind === "unmapped") {
