@@ -24,7 +24,8 @@ describe("memberOf()", () => {
       "\ufeffowner_id",
     ].map(inForms),
     ...["OWNER.ID[x", long].map(inForms),
-    ...["ownerId", "Owner_ID", "_owner_id", "owner\uff3fid", long].map(inJson),
+    ...["ownerId", "Owner_ID", "_owner_id", "owner\uff3fid", "owner_!id", long].map(inJson),
+    ["metadata", "OWNER_id"],
   ])("does not know, in %s, what owner_id is where there is %j", (kind, other) => {
     expect(read([other], "owner_id", kind)).toBe("unclear");
     expect(read(["owner_id", other], "owner_id", kind)).toBe("unclear");
@@ -33,6 +34,7 @@ describe("memberOf()", () => {
   it.each<[NameKind, string]>([
     ...["owner", "owner_id_x", "owner-id", "x[owner_id]", "x.owner_id", "owner_idx"].map(inForms),
     ...["owner", "owner.id", "owner id", "owner_id[]", "owner-id", " owner_id"].map(inJson),
+    ["metadata", "ownerId"],
   ])("tells, in %s, owner_id from %j", (kind, other) => {
     expect(read([other], "owner_id", kind)).toBeUndefined();
     expect(read(["owner_id", other], "owner_id", kind)).toBe("found");

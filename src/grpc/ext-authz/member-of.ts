@@ -2,8 +2,8 @@
 import { foldCase } from "../../base/fold-case.ts";
 import type { InputDocument, InputValue } from "../../pipeline/pipeline.ts";
 
-/** Whose names they are: those of a form, or those of JSON and of what has a notation in it. */
-export type NameKind = "form" | "json";
+/** Whose names they are: those of a form, of JSON and of what has a notation in it, or Envoy's own. */
+export type NameKind = "form" | "json" | "metadata";
 
 /** The member called `name`; "unclear" where another one, or it under another name, may be meant. */
 export function memberOf(
@@ -29,8 +29,9 @@ export function spellingsOf(object: object, name: string, kind: NameKind): reado
 
 /** What a name may be read as; the first as a whole. */
 const READINGS: { readonly [kind in NameKind]: (name: string) => readonly string[] } = {
-  // To readers of protobuf's JSON, `ownerId` is `owner_id`.
-  json: (name) => [name.replaceAll("_", "")],
+  // To readers of protobuf's JSON, `ownerId` is `owner_id`; "!" may stand for bytes that some drop.
+  json: (name) => [name.replace(/[_!]+/g, "")],
+  metadata: (name) => [name],
   form: formReadings,
 };
 

@@ -24,7 +24,7 @@ describe("createRouteBodyReader()", () => {
     [`${FORM_TYPE};charset=utf-8`, "a=x", "form", { a: "x" }],
     ['Multipart/Form-Data; boundary="b"', multipart, "form", { a: "x" }],
   ])("reads %s", (type, body, names, value) => {
-    const read = { names, query: { b: ["c"] }, value };
+    const read = { names, query: { b: ["c"] }, isReplaced: true, value };
     const length = { "content-length": String(body.length) };
     expect(bodyOf(type, body)).toEqual(read);
     expect(bodyOf(type, body, length)).toEqual(read);
@@ -76,6 +76,12 @@ describe("createRouteBodyReader()", () => {
   it("refuses what is too large before it is read", () => {
     const large = "x".repeat(256 * 1_024 + 1);
     expect(() => bodyOf(JSON_TYPE, large)).toThrow(expect.objectContaining({ kind: "too-large" }));
+  });
+
+  it("tells whether it has the bytes that were sent", () => {
+    const rawBody = Buffer.from('{"a":"!"}').toString("base64");
+    const request = httpCheck({ rawBody, headers: { "content-type": JSON_TYPE } });
+    expect(read(request, new ParsedPath("/a"))).toMatchObject({ isReplaced: false });
   });
 
   it("refuses bytes that are not UTF-8", () => {

@@ -25,6 +25,8 @@ export interface RouteBody {
   readonly names: NameKind;
   /** The request's, which many upstreams read together with the body. */
   readonly query: QueryValues;
+  /** Envoy has written "!" for each byte that is not UTF-8, as it does unless it packs bodies as bytes. */
+  readonly isReplaced: boolean;
 }
 
 /**
@@ -43,21 +45,19 @@ export function createRouteBodyReader(protoset?: FileRegistry): ReadRouteBody {
     const bytes = rawBody === "" ? Buffer.from(body) : Buffer.from(rawBody, "base64");
     checkWhole(headers, bytes.length);
     const { type, boundary } = contentType(headers["content-type"] ?? "");
-    const query = path.parsedQuery;
+    const more = { query: path.parsedQuery, isReplaced: rawBody === "" };
     switch (type) {
       case "application/json":
-        return { value: parseJsonText(textOf(bytes), "alike"), names: "json", query };
+        return { value: parseJsonText(textOf(bytes), "alike"), names: "json", ...more };
       case "application/x-www-form-urlencoded":
-        return { value: readUrlEncodedForm(textOf(bytes)), names: "form", query };
-      case "multipart/form-data":
-        return {
-          value: readMultipartForm(byteString(bytes), boundary ?? ""),
-          names: "form",
-          query,
-        };
+        return { value: readUrlEncodedForm(textOf(bytes)), names: "form", ...more };
+      case "multipart/form-data": {
+        const value = readMultipartForm(byteString(bytes), boundary ?? "");
+        return { value, names: "form", ...more };
+      }
       case "application/grpc":
       case "application/grpc+proto":
-        return { value: grpcBody(bytes, path, protoset), names: "json", query };
+        return { value: grpcBody(bytes, path, protoset), names: "json", ...more };
       default:
         throw malformed("headers", `"content-type" is not one that is read; ${EXPECTED}`);
     }

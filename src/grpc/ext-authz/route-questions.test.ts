@@ -20,7 +20,12 @@ interface Given {
   readonly readBody?: () => RouteBody;
 }
 
-const ownerBody: RouteBody = { value: { owner: "u2" }, names: "json", query: {} };
+const ownerBody: RouteBody = {
+  value: { owner: "u2" },
+  names: "json",
+  query: {},
+  isReplaced: false,
+};
 
 function ask({ options = {}, readBody = () => ownerBody, ...given }: Given) {
   const { method = "GET", path = "/agents/a1", headers = { "x-user": "u1" }, ...more } = given;

@@ -29,7 +29,7 @@ Object.assign(body["agent"] as object, {
   ...{ two: ["a", "b"], empty: [], spelt: "public", SPELT: "secret", deep: { a: "b" }, minus: -0 },
 });
 const bodyOf = (value: InputValue, given: Partial<RouteBody> = {}) => {
-  return (): RouteBody => ({ value, names: "json", query: {}, ...given });
+  return (): RouteBody => ({ value, names: "json", query: {}, isReplaced: false, ...given });
 };
 const factsOf = (given: Partial<RequestFacts> = {}): RequestFacts => ({
   ...{ request, body: bodyOf(body), parameters: new Map([["id", "a1"]]), ...given },
@@ -121,6 +121,15 @@ describe("parseValueSource()", () => {
     const filterMetadata = { a: { b: text } };
     const claim = withHeaders({}, { attributes: { metadataContext: { filterMetadata } } });
     expect(() => take("metadata/a/b", claim)).toThrow(/filter_metadata\.a\.b: /);
+  });
+
+  it("takes no mark that Envoy may have written for something else", () => {
+    const given = withHeaders({ "x-a": "u1!" });
+    const why = 'has a "!", which Envoy writes for what is not UTF-8; expected a text without';
+    expect(() => take("header/x-a", given)).toThrow(`attributes.request.http.headers.x-a: ${why}`);
+    const replaced = { body: bodyOf({ a: "u1!" }, { isReplaced: true }) };
+    expect(() => take("body/a", replaced)).toThrow(`attributes.request.http.body.a: ${why}`);
+    expect(take("body/a", { body: bodyOf({ a: "u1!" }) })).toBe("u1!");
   });
 
   it("takes texts of any script, with blanks between", () => {

@@ -60,16 +60,15 @@ export function parseValueSource(text: string): ValueSource {
   }
 }
 
-/** Envoy writes a header that is sent twice as one, with a comma. */
+/** Envoy writes a header that is sent twice as one, with a comma, and "!" for what is not UTF-8. */
 function headerOf({ headers }: HttpCheck, name: string): string | undefined {
   const field = `attributes.request.http.headers.${name}`;
   const value = headers[name];
   if (value?.includes(",")) {
-    throw invalidField(
-      field,
-      "has a comma, and may be two headers in one; expected a single value",
-    );
+    const what = "has a comma, and may be two headers in one";
+    throw invalidField(field, `${what}; expected a single value`);
   }
+  if (value?.includes("!")) throw invalidField(field, MAY_BE_REPLACED);
   return present(value, field);
 }
 
@@ -132,27 +131,31 @@ const noMembers: InputDocument = Object.freeze({});
 const PRINCIPAL = "attributes.source.principal";
 const CERTIFICATE_HEADER = "attributes.request.http.headers.x-forwarded-client-cert";
 const BODY = "attributes.request.http.body";
+const MAY_BE_REPLACED =
+  'has a "!", which Envoy writes for what is not UTF-8; expected a text without';
 const METADATA = "attributes.metadata_context.filter_metadata";
 
 /**
  * Many upstreams read what a body says and what a query says as one: with some the query counts first,
  * with others where the body says nothing. An empty text is no text that is missing.
  */
-function bodyFact({ value, names, query }: RouteBody, path: readonly string[]): string | undefined {
+function bodyFact(body: RouteBody, path: readonly string[]): string | undefined {
+  const { value, names, query, isReplaced } = body;
   if (spellingsOf(query, path[0]!, "form").length > 0) {
     const what = "stands in the query, too, and the route takes it from the body";
-    throw invalidField("attributes.request.http.path", `"${path[0]}" ${what}`);
+    throw invalidField("attributes.request.http.path", `"${path[0]}" ${what}; expected it in one`);
   }
   const field = `${BODY}.${path.join(".")}`;
   const text = factIn(value, { path, names, field });
   if (text === "") throw invalidField(field, `is empty; ${EXPECTED}`);
+  if (isReplaced && text?.includes("!")) throw invalidField(field, MAY_BE_REPLACED);
   return text;
 }
 
 /** Envoy's filters say "" of what they don't know. */
 function metadataFact(request: HttpCheck, path: readonly string[]): string | undefined {
   const field = `${METADATA}.${path.join(".")}`;
-  return factIn(filterMetadataOf(request), { path, names: "json", field }) || undefined;
+  return factIn(filterMetadataOf(request), { path, names: "metadata", field }) || undefined;
 }
 
 interface FactPlace {

@@ -132,6 +132,11 @@ describe("facts from headers", () => {
     expect(await run([["x-user", "user-123, user-456"]])).toBe(400);
   });
 
+  it("refuses a header in which Envoy has replaced something", async () => {
+    expect(await run([["x-user", "user-123\xff"]])).toBe(400);
+    expect(await run([["x-user", "user-123\u00a0"]])).toBe(400);
+  });
+
   it("gives nobody the permissions of a subject of another type", async () => {
     expect(await run([["x-service", "user-123"]])).toBe(403);
   });

@@ -140,11 +140,14 @@ describe("a table of routes", () => {
     ["a name twice", "application/json", '{"owner":"user-123","owner":"user-456"}'],
     ["a name in another case", "application/json", '{"owner":"user-123","Owner":"user-456"}'],
     ["no text", "application/json", '{"owner":["user-123"]}'],
+    ["bytes that are no text", "application/json", '{"owner":"user-123\xff"}'],
     ["no body", "application/json", ""],
   ])("denies what upstreams may read otherwise: %s", async (_, contentType, body) => {
     const before = upstream.requests.length;
     const headers = { "x-user": "user-123", "content-type": contentType };
-    const { status } = await ask({ method: "POST", path: "/models/m1/deploy", headers, body });
+    const bytes = Buffer.from(body, "latin1");
+    const question = { method: "POST", path: "/models/m1/deploy", headers, body: bytes };
+    const { status } = await ask(question);
     expect(status).toBe(400);
     expect(upstream.requests).toHaveLength(before);
   });
