@@ -124,6 +124,7 @@ async function load(source: { wasm: Uint8Array<ArrayBuffer>; data: string }): Pr
     yieldToLoop: async () => {},
     chunkBytes: MiB,
     keptBytesMax: 32 * MiB,
+    stepsMax: 10_000_000,
   });
 }
 

@@ -175,7 +175,7 @@ async function startDiagnostics(
 
 function partsOfBundles(parts: Parts, directory: Directory): BundlesDeps {
   const { config, clock, logger, meter, health } = parts;
-  const { keptBytesMax, loadChunkBytes } = config.engine;
+  const { keptBytesMax, loadChunkBytes, evaluationStepsMax } = config.engine;
   const yieldToLoop = () => new Promise<void>((resolve) => setImmediate(resolve));
   return {
     options: config.bundle,
@@ -185,7 +185,10 @@ function partsOfBundles(parts: Parts, directory: Directory): BundlesDeps {
     health,
     prepare: createPrepareInWorker(config.bundle.prepareTimeoutMs),
     load: (prepared) =>
-      loadPolicy(prepared, { keptBytesMax, chunkBytes: loadChunkBytes, yieldToLoop }),
+      loadPolicy(prepared, {
+        ...{ keptBytesMax, chunkBytes: loadChunkBytes },
+        ...{ stepsMax: evaluationStepsMax, yieldToLoop },
+      }),
     catalogueFor: (application, manifestName) =>
       directory.catalogues.get(manifestName ?? application),
     hostData: createHostData(config.pipeline),

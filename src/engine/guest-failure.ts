@@ -17,6 +17,13 @@ class EvaluationFailure {
 /** The guest gave up by `opa_abort`; the message is its own. */
 export class PolicyAborted extends EvaluationFailure {}
 
+/** The evaluation has taken all the steps that it may. */
+export class OutOfSteps extends EvaluationFailure {
+  constructor() {
+    super("more steps than evaluation_steps_max");
+  }
+}
+
 /** The input is nothing a policy may be asked about. */
 export class InputRefused extends EvaluationFailure {}
 
@@ -49,7 +56,9 @@ export function failedEvaluation(error: unknown): EvaluationResult {
 function reasonOf(error: unknown, message: string): IndeterminateReason {
   if (error instanceof InputRefused) return "input";
   if (error instanceof ResultRefused) return "result";
-  if (error instanceof BuiltinLimit || isOutOfMemory(error)) return "budget";
+  if (error instanceof OutOfSteps || error instanceof BuiltinLimit || isOutOfMemory(error)) {
+    return "budget";
+  }
   if (CONFLICTS.some((text) => message.endsWith(text))) return "conflict";
   return "trap";
 }

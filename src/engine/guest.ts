@@ -2,7 +2,7 @@ import { failureText } from "./guest-failure.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import type { HostCalls } from "./host-calls.ts";
 import { PolicyRefused } from "./prepared-policy.ts";
-import { PAGE_BYTES, STACK_POINTER_EXPORT } from "./wasm-module.ts";
+import { PAGE_BYTES, STACK_POINTER_EXPORT, STEPS_LEFT_EXPORT } from "./wasm-module.ts";
 
 /** The functions of OPA's ABI that the host calls. Addresses stay below 2 GiB (`MEMORY_BYTES_MAX`). */
 export interface GuestFunctions {
@@ -34,6 +34,10 @@ export interface Guest {
   readonly functions: GuestFunctions;
   /** Takes back what an interrupted call left on the stack. */
   resetStack(): void;
+  /** Lets the guest take so many steps from now on (`wasm-steps.ts`); past them it traps. */
+  allowSteps(count: bigint): void;
+  /** How many are left; negative past the last. */
+  stepsLeft(): bigint;
 }
 
 const FUNCTION_NAMES = [
@@ -72,7 +76,7 @@ export interface GuestSource {
 }
 
 /**
- * Instantiates a module whose stack pointer is exported (`exportStackPointer`). Throws
+ * Instantiates a module that `adaptModule` has made. Throws
  * `PolicyRefused` for a module that doesn't speak ABI 1.0 to 1.3 or imports anything else.
  */
 export function instantiateGuest({ module, limits, hostCalls }: GuestSource): Guest {
@@ -84,14 +88,19 @@ export function instantiateGuest({ module, limits, hostCalls }: GuestSource): Gu
   checkImports(module, new Set(Object.keys(imports)));
   const instance = instantiate(module, imports);
   checkAbi(instance.exports);
-  const stackPointer = globalExport(instance.exports, STACK_POINTER_EXPORT);
+  const stackPointer = globalExport<number>(instance.exports, STACK_POINTER_EXPORT);
   const stackTop = stackPointer.value;
+  const stepsLeft = globalExport<bigint>(instance.exports, STEPS_LEFT_EXPORT);
   const guest: Guest = {
     memory: new GuestMemory(memory),
     functions: functionExports(instance.exports),
     resetStack: () => {
       stackPointer.value = stackTop;
     },
+    allowSteps: (count) => {
+      stepsLeft.value = count;
+    },
+    stepsLeft: () => stepsLeft.value,
   };
   hostCalls.serve(guest);
   return guest;
@@ -123,8 +132,8 @@ function instantiate(
 type Exports = WebAssembly.Instance["exports"];
 
 function checkAbi(exports: Exports): void {
-  const major = globalExport(exports, "opa_wasm_abi_version").value;
-  const minor = globalExport(exports, "opa_wasm_abi_minor_version").value;
+  const major = globalExport<number>(exports, "opa_wasm_abi_version").value;
+  const minor = globalExport<number>(exports, "opa_wasm_abi_minor_version").value;
   if (major === ABI_MAJOR && minor >= 0 && minor <= ABI_MINOR_MAX) return;
   throw new PolicyRefused(
     "abi",
@@ -132,9 +141,13 @@ function checkAbi(exports: Exports): void {
   );
 }
 
-function globalExport(exports: Exports, name: string): WebAssembly.Global {
+/** Of the type that the ABI, or `adaptModule`, gives it. */
+function globalExport<Value extends number | bigint>(
+  exports: Exports,
+  name: string,
+): WebAssembly.Global<Value> {
   const value = exports[name];
-  if (value instanceof WebAssembly.Global) return value;
+  if (value instanceof WebAssembly.Global) return value as WebAssembly.Global<Value>;
   throw new PolicyRefused(
     "abi",
     `the module lacks the global ${name}; was it built by OPA ≥ 0.27?`,

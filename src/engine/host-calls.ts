@@ -1,5 +1,10 @@
 import { KiB, MiB } from "../base/sizes.ts";
-import { type BuiltinContext, BuiltinError, type HostBuiltin } from "./builtins/registry.ts";
+import {
+  type BuiltinContext,
+  BuiltinError,
+  BuiltinLimit,
+  type HostBuiltin,
+} from "./builtins/registry.ts";
 import type { Guest } from "./guest.ts";
 import { PolicyAborted } from "./guest-failure.ts";
 import { formatTerm, parseTerm } from "./term.ts";
@@ -19,6 +24,10 @@ const ABORT_TEXT_BYTES_MAX = 4 * KiB;
 const ARGUMENT_BYTES_MAX = 4 * MiB;
 /** Longest UTF-8 of one UTF-16 unit. */
 const UTF8_BYTES_PER_UNIT = 3;
+/** Steps for a call, whatever it does: it takes some microseconds. */
+const CALL_STEPS = 500;
+/** Steps for each character of arguments and result: they are parsed and written. */
+const CHARACTER_STEPS = 4;
 /** OPA's ABI has imports for up to this many arguments. */
 const ARGUMENTS_MAX = 4;
 
@@ -27,6 +36,12 @@ export function createHostCalls(builtins: ReadonlyMap<number, HostBuiltin>): Hos
   let guest: Guest | undefined;
   let nowNs = 0n;
   let context: BuiltinContext | undefined;
+  /** Of the guest's, while it waits for a built-in. */
+  let stepsLeft = 0;
+  const takeSteps = (count: number): void => {
+    stepsLeft -= count;
+    if (stepsLeft < 0) throw new BuiltinLimit("a built-in needs more than evaluation_steps_max");
+  };
 
   const callBuiltin = (id: number, _context: number, ...args: number[]): number => {
     const builtin = builtins.get(id);
@@ -34,8 +49,21 @@ export function createHostCalls(builtins: ReadonlyMap<number, HostBuiltin>): Hos
       throw new PolicyAborted(`the policy calls built-in ${id}, which it has not declared`);
     }
     // Few evaluations call the host, so that what such a call needs is made when first needed.
-    context ??= { nowNs, memo: new Map() };
-    return callWithTerms(guest, args, (terms) => builtin(terms, context!));
+    context ??= { nowNs, memo: new Map(), takeSteps };
+    const texts = args.map((value) => dump(guest!, value));
+    stepsLeft = Number(guest.stepsLeft());
+    let answer: string;
+    try {
+      takeSteps(CALL_STEPS + CHARACTER_STEPS * lengthOf(texts));
+      answer = formatTerm(builtin(texts.map(parseTerm), context));
+      takeSteps(CHARACTER_STEPS * answer.length);
+    } catch (error) {
+      if (error instanceof BuiltinError) return UNDEFINED;
+      throw error;
+    } finally {
+      guest.allowSteps(BigInt(stepsLeft));
+    }
+    return load(guest, answer);
   };
   const imports: Record<string, WebAssembly.ImportValue> = {
     opa_abort: (address) => {
@@ -60,23 +88,20 @@ export function createHostCalls(builtins: ReadonlyMap<number, HostBuiltin>): Hos
   };
 }
 
-type TermFunction = (args: readonly ReturnType<typeof parseTerm>[]) => ReturnType<typeof parseTerm>;
+/** How a built-in says that it has no value. */
+const UNDEFINED = 0;
 
-/** Terms go both ways as Rego text, in which sets and large integers survive. 0 is undefined. */
-function callWithTerms(guest: Guest, args: readonly number[], builtin: TermFunction): number {
-  const { functions, memory } = guest;
-  const terms = args.map((value) => {
-    const text = functions.opa_value_dump(value);
-    return parseTerm(memory.terminatedTextAt(text, ARGUMENT_BYTES_MAX));
-  });
-  let text: string;
-  try {
-    text = formatTerm(builtin(terms));
-  } catch (error) {
-    if (error instanceof BuiltinError) return 0;
-    throw error;
-  }
+/** Terms go both ways as Rego text, in which sets and large integers survive. */
+function dump({ functions, memory }: Guest, value: number): string {
+  return memory.terminatedTextAt(functions.opa_value_dump(value), ARGUMENT_BYTES_MAX);
+}
+
+function load({ functions, memory }: Guest, text: string): number {
   const bytes = text.length * UTF8_BYTES_PER_UNIT;
   const address = functions.opa_malloc(bytes);
   return functions.opa_value_parse(address, memory.writeText(text, address, bytes));
+}
+
+function lengthOf(texts: readonly string[]): number {
+  return texts.reduce((sum, { length }) => sum + length, 0);
 }

@@ -8,6 +8,8 @@ import type { MemoryRegion } from "./prepared-policy.ts";
 export const KEPT_TEXT_BYTES_MAX = 4 * MiB;
 
 const UTF8_BYTES_PER_UNIT = 3;
+/** What parsing may take: the longest text alone bounds it, not what an evaluation may take. */
+const PARSE_STEPS = 1_000_000_000n;
 
 /** Where documents are kept, and how much of them. */
 export interface KeptDocumentsSource {
@@ -18,6 +20,8 @@ export interface KeptDocumentsSource {
   readonly heapAddress: number;
   /** Bytes of heap that documents may take together. */
   readonly bytesMax: number;
+  /** What an evaluation may take, after a document that it needs has been parsed. */
+  readonly stepsMax: bigint;
 }
 
 /**
@@ -83,9 +87,11 @@ export class KeptDocuments {
   }
 
   #parse(text: string): number {
-    const { guest } = this.#source;
+    const { guest, stepsMax } = this.#source;
+    guest.allowSteps(PARSE_STEPS);
     const { address, length } = this.#place(text);
     const value = guest.functions.opa_value_parse(address, length);
+    guest.allowSteps(stepsMax);
     if (value === 0) throw new InputRefused("the kept document is not Rego text");
     return value;
   }

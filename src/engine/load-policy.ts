@@ -1,5 +1,6 @@
 import { hostBuiltins } from "./builtins/registry.ts";
 import { type Guest, instantiateGuest } from "./guest.ts";
+import { GuestVariables } from "./guest-variables.ts";
 import { createHostCalls } from "./host-calls.ts";
 import { KeptDocuments } from "./kept-documents.ts";
 import type { Policy } from "./policy.ts";
@@ -14,6 +15,8 @@ export interface LoadOptions {
   readonly chunkBytes: number;
   /** Most heap that kept documents may take; at most half of what the data leaves is used. */
   readonly keptBytesMax: number;
+  /** Most steps of an evaluation (`wasm-steps.ts`, `builtins/limits.ts`). */
+  readonly stepsMax: number;
 }
 
 /** Makes a prepared policy ready to evaluate in this thread. */
@@ -29,14 +32,17 @@ export async function loadPolicy(prepared: PreparedPolicy, options: LoadOptions)
     hostCalls,
   });
   await copyImage(guest, image, options);
+  const stepsMax = BigInt(options.stepsMax);
   const keptDocuments = new KeptDocuments({
     guest,
+    stepsMax,
     scratch: layout.scratch,
     heapAddress: layout.heapAddress,
     // The other half is for evaluations, so that kept documents can't starve them.
     bytesMax: Math.min(options.keptBytesMax, (memoryMaxBytes - layout.heapAddress) / 2),
   });
-  return createWasmPolicy({ guest, hostCalls, keptDocuments, layout });
+  const variables = new GuestVariables(guest.memory, image.slice(0, layout.contextAddress));
+  return createWasmPolicy({ guest, hostCalls, keptDocuments, layout, variables, stepsMax });
 }
 
 /** The image holds the allocator's own variables too, so that the copy is all there is to it. */

@@ -105,6 +105,7 @@ allow if sprintf("%d", [1]) == "1"
       },
       chunkBytes: 64 * KiB,
       keptBytesMax: MiB,
+      stepsMax: 10_000_000,
     });
     expect(turns).toBe(Math.ceil(posted.image.length / (64 * KiB)));
     const ask = (id: string): unknown =>

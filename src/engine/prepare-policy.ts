@@ -15,7 +15,7 @@ import {
   type PreparedPolicy,
 } from "./prepared-policy.ts";
 import { ValueReader } from "./value-reader.ts";
-import { exportStackPointer } from "./wasm-module.ts";
+import { adaptModule } from "./wasm-module.ts";
 
 /** Most memory that a policy may be given; addresses have to stay positive 32-bit numbers. */
 export const MEMORY_BYTES_MAX = 1024 * MiB;
@@ -29,7 +29,7 @@ const SCRATCH_BYTES_MIN = 64 * KiB;
  */
 export async function preparePolicy(source: PolicySource): Promise<PreparedPolicy> {
   const { memoryMaxBytes } = source;
-  const { wasm, memoryMinBytes } = exportStackPointer(source.wasm);
+  const { wasm, memoryMinBytes } = adaptModule(source.wasm);
   if (memoryMaxBytes > MEMORY_BYTES_MAX || memoryMinBytes > memoryMaxBytes) {
     throw new PolicyRefused(
       "memory",

@@ -1,19 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { buildWasm } from "../../test/support/opa.ts";
 import { PolicyRefused } from "./prepared-policy.ts";
-import { exportStackPointer, STACK_POINTER_EXPORT } from "./wasm-module.ts";
+import { adaptModule, STACK_POINTER_EXPORT, STEPS_LEFT_EXPORT } from "./wasm-module.ts";
 
 const { wasm } = buildWasm({ "a.rego": "package a\n\nallow := true\n" }, ["a/allow"]);
 
 function refusal(bytes: Uint8Array<ArrayBuffer>): unknown {
   try {
-    return exportStackPointer(bytes);
+    return adaptModule(bytes);
   } catch (error) {
     return error;
   }
 }
 
-describe("exportStackPointer()", () => {
+describe("adaptModule()", () => {
   it("refuses what is no module", () => {
     for (const bytes of [new Uint8Array(0), wasm.slice(0, 4), new Uint8Array(64)]) {
       expect(refusal(bytes)).toMatchObject({ name: "PolicyRefused", stage: "compile" });
@@ -34,14 +34,18 @@ describe("exportStackPointer()", () => {
     });
   });
 
-  it("adds one export and changes no other", () => {
+  it("adds two exports and changes no other", () => {
     const before = WebAssembly.Module.exports(new WebAssembly.Module(wasm));
-    const after = WebAssembly.Module.exports(new WebAssembly.Module(exportStackPointer(wasm).wasm));
-    expect(after).toEqual([...before, { name: STACK_POINTER_EXPORT, kind: "global" }]);
+    const after = WebAssembly.Module.exports(new WebAssembly.Module(adaptModule(wasm).wasm));
+    expect(after).toEqual([
+      ...before,
+      { name: STACK_POINTER_EXPORT, kind: "global" },
+      { name: STEPS_LEFT_EXPORT, kind: "global" },
+    ]);
   });
 
   it("asks for memory beyond the data segments", () => {
-    const { memoryMinBytes } = exportStackPointer(wasm);
+    const { memoryMinBytes } = adaptModule(wasm);
     expect(memoryMinBytes).toBeGreaterThan(2 * 64 * 1024);
     expect(memoryMinBytes).toBeLessThan(1024 * 1024);
   });

@@ -1,6 +1,7 @@
 import type { JsonValue } from "../decision/json.ts";
 import type { Guest } from "./guest.ts";
-import { failedEvaluation, PolicyAborted } from "./guest-failure.ts";
+import { failedEvaluation, isOutOfMemory, OutOfSteps, PolicyAborted } from "./guest-failure.ts";
+import type { GuestVariables } from "./guest-variables.ts";
 import type { HostCalls } from "./host-calls.ts";
 import { parseInputText } from "./input-text.ts";
 import { INPUT_ROOM_MAX, InputWriter } from "./input-writer.ts";
@@ -16,6 +17,9 @@ export interface WasmPolicyParts {
   readonly hostCalls: HostCalls;
   readonly keptDocuments: KeptDocuments;
   readonly layout: PolicyLayout;
+  readonly variables: GuestVariables;
+  /** Most steps of an evaluation. */
+  readonly stepsMax: bigint;
 }
 
 /**
@@ -23,7 +27,7 @@ export interface WasmPolicyParts {
  * so that nothing of the one before remains.
  */
 export function createWasmPolicy(parts: WasmPolicyParts): Policy {
-  const { guest, hostCalls, keptDocuments, layout } = parts;
+  const { guest, hostCalls, keptDocuments, layout, stepsMax } = parts;
   const { functions, memory } = guest;
   const { contextAddress, scratch } = layout;
   const writer = new InputWriter(memory, layout.constants);
@@ -41,6 +45,7 @@ export function createWasmPolicy(parts: WasmPolicyParts): Policy {
   };
 
   const run = ({ entrypoint, input, kept, nowNs }: Evaluation): JsonValue | undefined => {
+    guest.allowSteps(stepsMax);
     functions.opa_heap_ptr_set(keptDocuments.top);
     const user = kept === undefined ? 0 : keptDocuments.addressOf(kept);
     const document = typeof input === "string" ? parseInputText(input) : input;
@@ -58,8 +63,9 @@ export function createWasmPolicy(parts: WasmPolicyParts): Policy {
         const value = run(evaluation);
         return value === undefined ? { kind: "undefined" } : { kind: "value", value };
       } catch (error) {
-        repair(guest, keptDocuments, error);
-        return failedEvaluation(error);
+        const failure = guest.stepsLeft() < 0n ? new OutOfSteps() : error;
+        repair(parts, failure);
+        return failedEvaluation(failure);
       }
     },
     memoryBytes: () => memory.memory.buffer.byteLength,
@@ -77,13 +83,19 @@ export function createWasmPolicy(parts: WasmPolicyParts): Policy {
  *   patterns and the bulk list: `opa_heap_ptr_set` resets all of them, here and before each
  *   evaluation; memoized rules are dropped by the guest when `eval` starts;
  * - the heap's top: the allocator writes it right after growing, and gives up before that;
+ * - other variables, such as those that say whether a library has been set up: where the guest was
+ *   stopped anywhere, by a trap, for want of steps or memory, they are put back;
  * - constants, data and kept documents: shared by evaluations, so that the guest writes to none.
- *   An abort is a decision of the guest and leaves that as true as a return does. A trap means
- *   that the guest did something it did not mean to: then the kept documents are made anew.
+ *   To be stopped leaves that as true as a return does. Any other trap means that the guest did
+ *   something it did not mean to: then the kept documents are made anew.
  */
-function repair(guest: Guest, keptDocuments: KeptDocuments, error: unknown): void {
+function repair(
+  { guest, keptDocuments, variables, stepsMax }: WasmPolicyParts,
+  error: unknown,
+): void {
   guest.resetStack();
-  if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
-    keptDocuments.forget();
-  }
+  guest.allowSteps(stepsMax);
+  const isTrap = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+  if (isTrap || error instanceof OutOfSteps || isOutOfMemory(error)) variables.restore();
+  if (isTrap) keptDocuments.forget();
 }

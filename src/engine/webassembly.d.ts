@@ -14,9 +14,10 @@ declare namespace WebAssembly {
     /** Grows by `pages` of 64 KiB; gives the size before, in pages. */
     grow(pages: number): number;
   }
-  class Global {
-    constructor(descriptor: { value: "i32"; mutable: boolean }, value: number);
-    value: number;
+  /** Its value is a bigint if it is of 64 bits. */
+  class Global<Value = number | bigint> {
+    private readonly brand;
+    value: Value;
   }
   type ExportValue = ((...args: number[]) => number) | Global | Memory;
   type ImportValue = ((...args: number[]) => number | undefined) | Memory;

@@ -88,7 +88,12 @@ async function activePolicy(
     clock,
     prepare,
     load: (prepared) =>
-      loadPolicy(prepared, { yieldToLoop, chunkBytes: MiB, keptBytesMax: 4 * MiB }),
+      loadPolicy(prepared, {
+        yieldToLoop,
+        chunkBytes: MiB,
+        keptBytesMax: 4 * MiB,
+        stepsMax: 10_000_000,
+      }),
     catalogueFor: (name, named) => catalogues.get(named ?? name),
     hostData: createHostData(options),
     signal: new AbortController().signal,

@@ -76,6 +76,7 @@ async function start(prepareTimeoutMs = 30_000): Promise<void> {
         yieldToLoop: () => new Promise((resolve) => setImmediate(resolve)),
         chunkBytes: 2 * MiB,
         keptBytesMax: 16 * MiB,
+        stepsMax: 10_000_000,
       }),
     catalogueFor: () => undefined,
     hostData: (application) => ({ application }),

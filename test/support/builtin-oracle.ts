@@ -1,5 +1,6 @@
 import { BuiltinError, type BuiltinFamily } from "../../src/engine/builtins/builtin.ts";
 import { formatTerm, parseTerm, type Term } from "../../src/engine/term.ts";
+import { builtinContext } from "./builtin-context.ts";
 import { opaEval } from "./opa.ts";
 
 /** A call of a built-in. */
@@ -38,7 +39,7 @@ export function disagreements(
 
 function evaluateOurs(family: BuiltinFamily, call: BuiltinCall): string {
   try {
-    return formatTerm(family[call.name]!(call.args, { nowNs: NOW_NS, memo: new Map() }));
+    return formatTerm(family[call.name]!(call.args, builtinContext(NOW_NS)));
   } catch (error) {
     if (error instanceof BuiltinError) return "undefined";
     return String(error);

@@ -16,6 +16,7 @@ export interface TestPolicy {
   readonly data?: string;
   readonly memoryMaxBytes?: number;
   readonly keptBytesMax?: number;
+  readonly stepsMax?: number;
 }
 
 /** Builds with `opa`, prepares and loads, all in this thread. */
@@ -30,6 +31,7 @@ export async function loadTestPolicy(test: TestPolicy): Promise<Policy> {
     yieldToLoop: async () => {},
     chunkBytes: MiB,
     keptBytesMax: test.keptBytesMax ?? 16 * MiB,
+    stepsMax: test.stepsMax ?? 10_000_000,
   });
 }
 

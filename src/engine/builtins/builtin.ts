@@ -6,7 +6,14 @@ export interface BuiltinContext {
   readonly nowNs: bigint;
   /** Results that must not change within the evaluation, by name and arguments. */
   readonly memo: Map<string, Term>;
+  readonly takeSteps: TakeSteps;
 }
+
+/**
+ * Takes so many of the steps that the evaluation has left, each worth some ten nanoseconds; called before
+ * the work. Throws `BuiltinLimit` where there are not as many.
+ */
+export type TakeSteps = (count: number) => void;
 
 /** A built-in function. Throws `BuiltinError` where Rego's answer is undefined. */
 export type HostBuiltin = (args: readonly Term[], context: BuiltinContext) => Term;

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { builtinContext } from "../../../test/support/builtin-context.ts";
 import { callsOf, disagreements } from "../../../test/support/builtin-oracle.ts";
 import { BuiltinLimit, BuiltinUnsupported } from "./builtin.ts";
 import { cidrBuiltins } from "./cidr.ts";
 
-const context = { nowNs: 0n, memo: new Map() };
+const context = builtinContext();
 
 const NETWORKS = [
   "10.0.0.0/8",

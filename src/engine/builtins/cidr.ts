@@ -1,5 +1,5 @@
 import { type Term, TermObject, TermSet, termInteger, termSet } from "../term-value.ts";
-import { BuiltinError, type BuiltinFamily, BuiltinLimit } from "./builtin.ts";
+import { BuiltinError, type BuiltinFamily, BuiltinLimit, type TakeSteps } from "./builtin.ts";
 import { mergeNetworks } from "./cidr-merge.ts";
 import {
   formatAddress,
@@ -11,7 +11,7 @@ import {
   parseAddress,
   parseNetwork,
 } from "./ip-network.ts";
-import { checkItems, ITEMS_MAX, stepCounter } from "./limits.ts";
+import { checkItems, ITEMS_MAX, TURN_STEPS } from "./limits.ts";
 import { asCollection, asString, isArray } from "./operands.ts";
 
 /** Networks, apart from `net.cidr_contains` and `net.cidr_intersects`, which wasm has. */
@@ -19,8 +19,8 @@ export const cidrBuiltins: BuiltinFamily = {
   "net.cidr_is_valid": ([text]) => typeof text === "string" && parseNetwork(text) !== undefined,
   "net.cidr_expand": ([text]) => expand(networkOf(asString(text))),
   "net.cidr_merge": ([texts]) => termSet(mergeNetworks(asCollection(texts).map(asString))),
-  "net.cidr_contains_matches": ([networks, members]) =>
-    containsMatches(candidatesOf(networks), candidatesOf(members)),
+  "net.cidr_contains_matches": ([networks, members], { takeSteps }) =>
+    containsMatches(candidatesOf(networks), candidatesOf(members), takeSteps),
 };
 
 function expand(network: IpNetwork): Term {
@@ -59,15 +59,18 @@ function textOf(item: Term): Term {
   return item;
 }
 
-function containsMatches(networks: readonly Candidate[], members: readonly Candidate[]): Term {
+function containsMatches(
+  networks: readonly Candidate[],
+  members: readonly Candidate[],
+  takeSteps: TakeSteps,
+): Term {
   if (networks.length === 0 || members.length === 0) return termSet([]);
-  const step = stepCounter();
   const parsedNetworks = networks.map(({ text }) => networkOf(asString(text)));
   const parsedMembers = members.map(({ text }) => memberOf(asString(text)));
   const found: Term[] = [];
   networks.forEach(({ index }, i) => {
     members.forEach((member, j) => {
-      step();
+      takeSteps(TURN_STEPS);
       if (!holds(parsedNetworks[i]!, parsedMembers[j]!)) return;
       found.push([index, member.index]);
       checkItems(found.length);

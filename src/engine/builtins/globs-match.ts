@@ -1,11 +1,12 @@
-import type { BuiltinFamily } from "./builtin.ts";
+import type { BuiltinFamily, TakeSteps } from "./builtin.ts";
 import { type GlobToken, parseGlob, setsMeet } from "./glob-tokens.ts";
-import { stepCounter } from "./limits.ts";
+import { TURN_STEPS } from "./limits.ts";
 import { asString } from "./operands.ts";
 
 /** Whether two globs have a text in common. */
 export const globsMatchBuiltins: BuiltinFamily = {
-  "regex.globs_match": ([a, b]) => globsMatch(parseGlob(asString(a)), parseGlob(asString(b))),
+  "regex.globs_match": ([a, b], { takeSteps }) =>
+    globsMatch(parseGlob(asString(a)), parseGlob(asString(b)), takeSteps),
 };
 
 type Glob = readonly GlobToken[];
@@ -14,9 +15,9 @@ type Glob = readonly GlobToken[];
  * The search of the Go package glob-intersection, which OPA uses, step by step: it does not find
  * every common text, so that an exact search would answer differently.
  */
-function globsMatch(first: Glob, second: Glob): boolean {
+function globsMatch(first: Glob, second: Glob, takeSteps: TakeSteps): boolean {
   const trimmed = trim(first, second);
-  return trimmed !== undefined && new Intersection(...trimmed).exists();
+  return trimmed !== undefined && new Intersection(trimmed, takeSteps).exists();
 }
 
 /** Takes equal ends off, but for one token; `undefined` where they contradict each other. */
@@ -44,18 +45,17 @@ function trim(a: Glob, b: Glob): [Glob, Glob] | undefined {
 class Intersection {
   readonly #a: Glob;
   readonly #b: Glob;
-  readonly #step: () => void;
+  readonly #takeSteps: TakeSteps;
   /** Answers of `#fromHere` by place, without which the search would be exponential. */
   readonly #known = new Map<number, boolean>();
   /** The same search with the globs exchanged. */
-  #swapped: Intersection;
+  readonly #swapped: Intersection;
 
-  constructor(a: Glob, b: Glob, swapped?: Intersection) {
+  constructor([a, b]: readonly [Glob, Glob], takeSteps: TakeSteps, swapped?: Intersection) {
     this.#a = a;
     this.#b = b;
-    this.#step = swapped === undefined ? stepCounter() : swapped.#step;
-    this.#swapped = swapped ?? this;
-    if (swapped === undefined) this.#swapped = new Intersection(b, a, this);
+    this.#takeSteps = takeSteps;
+    this.#swapped = swapped ?? new Intersection([b, a], takeSteps, this);
   }
 
   exists(): boolean {
@@ -75,7 +75,7 @@ class Intersection {
     let i = startA;
     let j = startB;
     for (; i < this.#a.length && j < this.#b.length; i += 1, j += 1) {
-      this.#step();
+      this.#takeSteps(TURN_STEPS);
       const a = this.#a[i]!;
       const b = this.#b[j]!;
       if (a.repeat !== "once") return this.#repeat(i, j);
@@ -100,7 +100,7 @@ class Intersection {
     const star = this.#a[i]!;
     const next = this.#a[i + 1];
     for (let j = startB; j < this.#b.length; j += 1) {
-      this.#step();
+      this.#takeSteps(TURN_STEPS);
       const b = this.#b[j]!;
       if (next !== undefined && setsMeet(b.set, next.set) && this.#fromHere(i + 1, j)) return true;
       if (!setsMeet(b.set, star.set)) return false;

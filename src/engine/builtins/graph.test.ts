@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { builtinContext } from "../../../test/support/builtin-context.ts";
 import { callsOf, disagreements } from "../../../test/support/builtin-oracle.ts";
 import { termInteger, termObject } from "../term-value.ts";
 import { BuiltinLimit } from "./builtin.ts";
 import { graphBuiltins } from "./graph.ts";
 
-const context = { nowNs: 0n, memo: new Map() };
+const context = builtinContext();
 
 describe("graphBuiltins", () => {
   it("agrees with OPA", () => {

@@ -1,6 +1,6 @@
 import { type Term, type TermObject, TermSet, termSet } from "../term-value.ts";
-import { type BuiltinFamily, BuiltinLimit } from "./builtin.ts";
-import { checkItems, stepCounter } from "./limits.ts";
+import { type BuiltinFamily, BuiltinLimit, type TakeSteps } from "./builtin.ts";
+import { checkItems, TURN_STEPS } from "./limits.ts";
 import { asCollection, asObject, isArray } from "./operands.ts";
 
 /** Longest path that is followed: bounds recursion. */
@@ -8,23 +8,22 @@ const PATH_MAX = 1000;
 
 /** Walks in a graph, which is an object from a node to its neighbours. */
 export const graphBuiltins: BuiltinFamily = {
-  "graph.reachable_paths": ([graph, initial]) =>
-    reachablePaths(asObject(graph), asCollection(initial)),
+  "graph.reachable_paths": ([graph, initial], { takeSteps }) =>
+    reachablePaths(asObject(graph), asCollection(initial), takeSteps),
 };
 
 /** All paths without a cycle. Each ends before a node that is not in the graph or on the path. */
-function reachablePaths(graph: TermObject, initial: readonly Term[]): Term {
-  const step = stepCounter();
+function reachablePaths(graph: TermObject, initial: readonly Term[], takeSteps: TakeSteps): Term {
   const paths: Term[] = [];
   const path: Term[] = [];
   const timesOnPath = new Uint8Array(graph.keys.length);
   const keep = (): void => {
-    for (const _ of path) step();
+    for (const _ of path) takeSteps(TURN_STEPS);
     paths.push([...path]);
     checkItems(paths.length);
   };
   const follow = (node: Term, onNeighbour: (neighbour: Term) => void): void => {
-    step();
+    takeSteps(TURN_STEPS);
     const index = graph.indexOf(node);
     if (index < 0) {
       keep();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { builtinContext } from "../../../test/support/builtin-context.ts";
 import { callsOf, disagreements } from "../../../test/support/builtin-oracle.ts";
 import { formatTerm, parseTerm, type Term } from "../term.ts";
 import { termObject } from "../term-value.ts";
@@ -7,10 +8,7 @@ import { jsonPatchBuiltins } from "./json-patch.ts";
 
 const patch = (target: string, operations: string): string =>
   formatTerm(
-    jsonPatchBuiltins["json.patch"]!([parseTerm(target), parseTerm(operations)], {
-      nowNs: 0n,
-      memo: new Map(),
-    }),
+    jsonPatchBuiltins["json.patch"]!([parseTerm(target), parseTerm(operations)], builtinContext()),
   );
 
 const operation = (op: string, path: string, rest = ""): string =>
@@ -97,8 +95,6 @@ describe("json.patch", () => {
       ]);
     });
     const args = [termObject([]), operations];
-    expect(() => jsonPatchBuiltins["json.patch"]!(args, { nowNs: 0n, memo: new Map() })).toThrow(
-      BuiltinLimit,
-    );
+    expect(() => jsonPatchBuiltins["json.patch"]!(args, builtinContext())).toThrow(BuiltinLimit);
   });
 });

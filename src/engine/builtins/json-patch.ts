@@ -8,8 +8,8 @@ import {
   termObject,
   termSet,
 } from "../term-value.ts";
-import { BuiltinError, type BuiltinFamily, BuiltinLimit } from "./builtin.ts";
-import { stepCounter } from "./limits.ts";
+import { BuiltinError, type BuiltinFamily, BuiltinLimit, type TakeSteps } from "./builtin.ts";
+import { TURN_STEPS } from "./limits.ts";
 import { asArray, asObject, asString, int64OfText, isArray } from "./operands.ts";
 
 /**
@@ -18,8 +18,8 @@ import { asArray, asObject, asString, int64OfText, isArray } from "./operands.ts
  * path means the array as it is, as the RFC has it.
  */
 export const jsonPatchBuiltins: BuiltinFamily = {
-  "json.patch": ([target, operations]) => {
-    const document = new PatchedDocument(target as Term);
+  "json.patch": ([target, operations], { takeSteps }) => {
+    const document = new PatchedDocument(target as Term, takeSteps);
     for (const operation of asArray(operations)) document.apply(asObject(operation));
     return document.value();
   },
@@ -30,10 +30,11 @@ type Path = readonly Term[];
 class PatchedDocument {
   /** `undefined` once the whole document has been removed. */
   #root: Term | undefined;
-  readonly #step = stepCounter();
+  readonly #takeSteps: TakeSteps;
 
-  constructor(root: Term) {
+  constructor(root: Term, takeSteps: TakeSteps) {
     this.#root = root;
+    this.#takeSteps = takeSteps;
   }
 
   value(): Term {
@@ -110,13 +111,13 @@ class PatchedDocument {
 
   /** An edit copies each container on its path. */
   #count(container: Term): void {
-    for (const _ of elementsOf(container)) this.#step();
+    for (const _ of elementsOf(container)) this.#takeSteps(TURN_STEPS);
   }
 
   /** Copies may double a document with every operation: their sizes add up to a limit. */
   #measure(term: Term, depth: number): void {
     if (depth > TERM_DEPTH_MAX) throw new BuiltinLimit(`deeper than ${TERM_DEPTH_MAX} levels`);
-    this.#step();
+    this.#takeSteps(TURN_STEPS);
     for (const element of elementsOf(term)) this.#measure(element, depth + 1);
   }
 }

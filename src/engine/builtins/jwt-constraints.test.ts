@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { builtinContext } from "../../../test/support/builtin-context.ts";
 import { type BuiltinCall, disagreements } from "../../../test/support/builtin-oracle.ts";
 import {
   constraintsOf,
@@ -27,7 +28,7 @@ function decodeVerify(token: Term, members: Members): BuiltinCall {
 }
 
 function ours({ name, args }: BuiltinCall, nowNs = 0n): Term {
-  return jwtBuiltins[name]!(args, { nowNs, memo: new Map() });
+  return jwtBuiltins[name]!(args, builtinContext(nowNs));
 }
 
 function isVerified(call: BuiltinCall, nowNs?: bigint): boolean {

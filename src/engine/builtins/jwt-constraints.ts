@@ -1,6 +1,6 @@
 import { createSecretKey } from "node:crypto";
 import { compareTerms, type Term, TermNumber, type TermObject } from "../term-value.ts";
-import { type BuiltinContext, BuiltinError } from "./builtin.ts";
+import { type BuiltinContext, BuiltinError, type TakeSteps } from "./builtin.ts";
 import type { VerificationKey } from "./jwk.ts";
 import { readVerificationKeys } from "./jwt-keys.ts";
 import { memberText } from "./jwt-token.ts";
@@ -25,7 +25,7 @@ export function readConstraints(term: Term | undefined, context: BuiltinContext)
   const [alg, iss, aud] = ["alg", "iss", "aud"].map((name) => memberText(object, name));
   const now = secondsOf(object, context);
   return {
-    keys: keysOf(object),
+    keys: keysOf(object, context.takeSteps),
     alg: alg!,
     areMetBy: (claims) =>
       isIssuedBy(claims.get("iss"), iss!) &&
@@ -35,13 +35,13 @@ export function readConstraints(term: Term | undefined, context: BuiltinContext)
   };
 }
 
-function keysOf(object: TermObject): readonly VerificationKey[] {
+function keysOf(object: TermObject, takeSteps: TakeSteps): readonly VerificationKey[] {
   const cert = object.get("cert");
   const secret = memberText(object, "secret");
   if ((cert === undefined) === (secret === "")) throw new BuiltinError("expected cert or secret");
   return cert === undefined
     ? [{ kid: "", alg: "", key: createSecretKey(Buffer.from(secret)) }]
-    : readVerificationKeys(asString(cert));
+    : readVerificationKeys(asString(cert), takeSteps);
 }
 
 /** The time in seconds, as OPA's floating point arithmetic has it. */

@@ -1,5 +1,6 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { builtinContext } from "../../../test/support/builtin-context.ts";
 import { disagreements } from "../../../test/support/builtin-oracle.ts";
 import {
   certificateOf,
@@ -229,12 +230,13 @@ describe("readVerificationKeys()", () => {
   });
 
   it("reads a text once while it is in use, and keeps no more than a few", () => {
+    const { takeSteps } = builtinContext();
     const text = pemOf(rsa);
-    const keys = readVerificationKeys(text);
+    const keys = readVerificationKeys(text, takeSteps);
     const set = (kid: number) => jwkOf(ec, { kid: `${kid}` });
-    for (let kid = 0; kid < 63; kid += 1) readVerificationKeys(set(kid));
-    expect(readVerificationKeys(text)).toBe(keys);
-    for (let kid = 100; kid < 164; kid += 1) readVerificationKeys(set(kid));
-    expect(readVerificationKeys(text)).not.toBe(keys);
+    for (let kid = 0; kid < 63; kid += 1) readVerificationKeys(set(kid), takeSteps);
+    expect(readVerificationKeys(text, takeSteps)).toBe(keys);
+    for (let kid = 100; kid < 164; kid += 1) readVerificationKeys(set(kid), takeSteps);
+    expect(readVerificationKeys(text, takeSteps)).not.toBe(keys);
   });
 });

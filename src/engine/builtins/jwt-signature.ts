@@ -1,4 +1,5 @@
 import { constants, createHmac, type KeyObject, timingSafeEqual, verify } from "node:crypto";
+import type { TakeSteps } from "./builtin.ts";
 
 /** An algorithm of RFC 7518 or RFC 8037: what kind of key it takes, and its hash. */
 export interface JwtAlgorithm {
@@ -13,6 +14,8 @@ export interface SignedText {
   readonly signature: Buffer;
   /** Undefined is a key that no algorithm takes. */
   readonly key: KeyObject | undefined;
+  /** Pays for trying the key. */
+  readonly takeSteps: TakeSteps;
 }
 
 /** Algorithms by their names in `alg`. `none` is not there: an unsigned token never verifies. */
@@ -26,6 +29,9 @@ export const jwtAlgorithms: ReadonlyMap<string, JwtAlgorithm> = new Map<string, 
   ["EdDSA", { family: "EdDSA", hash: null }],
   ["Ed25519", { family: "EdDSA", hash: null }],
 ]);
+
+/** Steps for trying a key of the algorithm's kind: one of the slowest curve takes a millisecond. */
+const SIGNATURE_STEPS = 100_000;
 
 /** How long the salt of a PS signature must be. */
 export type SaltRule = "any" | "as-hash";
@@ -64,6 +70,7 @@ type VerifyKey = Parameters<typeof verify>[2];
 
 /** OpenSSL refuses some keys only when they are used, by an exception; Go has an error there. */
 function isVerified(signed: SignedText, hash: string | null, key: VerifyKey): boolean {
+  signed.takeSteps(SIGNATURE_STEPS);
   try {
     return verify(hash, Buffer.from(signed.text), key, signed.signature);
   } catch {

@@ -1,5 +1,6 @@
 import { createSign, sign } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { builtinContext } from "../../../test/support/builtin-context.ts";
 import { type BuiltinCall, disagreements } from "../../../test/support/builtin-oracle.ts";
 import {
   certificateOf,
@@ -37,7 +38,7 @@ function verifyCall(alg: string, token: string, key: string): BuiltinCall {
 }
 
 function ours({ name, args }: BuiltinCall, nowNs = 1_700_000_000_000_000_000n): Term {
-  return jwtBuiltins[name]!(args, { nowNs, memo: new Map() });
+  return jwtBuiltins[name]!(args, builtinContext(nowNs));
 }
 
 function goodToken(alg: string): string {

@@ -1,14 +1,13 @@
 /** JSON Web Tokens (RFC 7519): decoded and verified. Not for making them. */
 import { createSecretKey } from "node:crypto";
 import { type Term, TermObject } from "../term-value.ts";
-import type { BuiltinFamily } from "./builtin.ts";
+import type { BuiltinContext, BuiltinFamily, HostBuiltin } from "./builtin.ts";
 import { readConstraints, type TokenConstraints } from "./jwt-constraints.ts";
 import { readVerificationKeys, somePasses } from "./jwt-keys.ts";
 import { isSignedBy, type JwtAlgorithm, jwtAlgorithms } from "./jwt-signature.ts";
 import {
   decodeHeader,
   decodePart,
-  type JoseHeader,
   type JwtParts,
   memberText,
   readJoseHeader,
@@ -22,20 +21,29 @@ import { asString } from "./operands.ts";
 export const jwtBuiltins: BuiltinFamily = {
   "io.jwt.decode": ([token]) => decode(token),
   "io.jwt.decode_verify": ([token, constraints], context) =>
-    decodeAndVerify(token, readConstraints(constraints, context)),
+    decodeAndVerify(token, readConstraints(constraints, context), context),
   ...Object.fromEntries(
     [...jwtAlgorithms]
       // One function serves both names of the algorithm.
       .filter(([name]) => name !== "Ed25519")
-      .map(([name, algorithm]) => [
-        `io.jwt.verify_${name.toLowerCase()}`,
-        ([token, key]: readonly Term[]) =>
-          algorithm.family === "HS"
-            ? isMacOfSecret(splitToken(token), asString(key), algorithm)
-            : isSignedByKeys(splitToken(token), asString(key), algorithm),
-      ]),
+      .map(([name, algorithm]) => [`io.jwt.verify_${name.toLowerCase()}`, verifyWith(algorithm)]),
   ),
 };
+
+function verifyWith(algorithm: JwtAlgorithm): HostBuiltin {
+  return ([token, key], { takeSteps }) => {
+    const parts = splitToken(token);
+    const signed = { ...signedPartOf(parts), takeSteps };
+    if (algorithm.family === "HS") {
+      // The text of the key is the secret, whatever it looks like; the header is not read.
+      return isSignedBy({ ...signed, key: createSecretKey(Buffer.from(asString(key))) }, algorithm);
+    }
+    const header = readJoseHeader(decodeHeader(parts));
+    return somePasses(readVerificationKeys(asString(key), takeSteps), header, (candidate) =>
+      isSignedBy({ ...signed, key: candidate }, algorithm, "any"),
+    );
+  };
+}
 
 /** Header, payload, and signature in hexadecimal; of nested tokens those of the innermost. */
 function decode(token: Term | undefined): Term {
@@ -61,20 +69,6 @@ function isQuote(sign: string | undefined): boolean {
   return sign === '"' || sign === "'";
 }
 
-/** The text of the key is the secret, whatever it looks like; the header is not read. */
-function isMacOfSecret(parts: JwtParts, secret: string, algorithm: JwtAlgorithm): boolean {
-  const key = createSecretKey(Buffer.from(secret));
-  return isSignedBy({ ...signedPartOf(parts), key }, algorithm);
-}
-
-function isSignedByKeys(parts: JwtParts, keys: string, algorithm: JwtAlgorithm): boolean {
-  const signed = signedPartOf(parts);
-  const header = readJoseHeader(decodeHeader(parts));
-  return somePasses(readVerificationKeys(keys), header, (key) =>
-    isSignedBy({ ...signed, key }, algorithm, "any"),
-  );
-}
-
 function signedPartOf({ header, payload, signature }: JwtParts) {
   return { text: `${header}.${payload}`, signature: decodePart(signature) };
 }
@@ -83,27 +77,26 @@ const EMPTY_OBJECT = new TermObject([], []);
 const UNVERIFIED: Term = [false, EMPTY_OBJECT, EMPTY_OBJECT];
 
 /** `[true, header, payload]` of a token that meets the constraints, `[false, {}, {}]` of others. */
-function decodeAndVerify(token: Term | undefined, constraints: TokenConstraints): Term {
+function decodeAndVerify(
+  token: Term | undefined,
+  constraints: TokenConstraints,
+  context: BuiltinContext,
+): Term {
   const parts = splitToken(token);
   const headerObject = decodeHeader(parts);
   const header = readJoseHeader(headerObject);
   if (header.alg === "" || header.hasUnknownCritical) return UNVERIFIED;
   if (constraints.alg !== "" && constraints.alg !== header.alg) return UNVERIFIED;
-  if (!isSignedAsConstrained(parts, header, constraints)) return UNVERIFIED;
+  const signed = { ...signedPartOf(parts), takeSteps: context.takeSteps };
+  const algorithm = jwtAlgorithms.get(header.alg);
+  if (algorithm === undefined) return UNVERIFIED;
+  const isSigned = somePasses(constraints.keys, header, (key) =>
+    isSignedBy({ ...signed, key }, algorithm),
+  );
+  if (!isSigned) return UNVERIFIED;
   const payload = decodePart(parts.payload);
   // Each token inside of a token must be signed by the same keys.
-  if (/^jwt$/i.test(header.cty)) return decodeAndVerify(payload.toString(), constraints);
+  if (/^jwt$/i.test(header.cty)) return decodeAndVerify(payload.toString(), constraints, context);
   const claims = readJsonObject(payload);
   return constraints.areMetBy(claims) ? [true, headerObject, claims] : UNVERIFIED;
-}
-
-function isSignedAsConstrained(
-  parts: JwtParts,
-  header: JoseHeader,
-  { keys }: TokenConstraints,
-): boolean {
-  const signed = signedPartOf(parts);
-  const algorithm = jwtAlgorithms.get(header.alg);
-  if (algorithm === undefined) return false;
-  return somePasses(keys, header, (key) => isSignedBy({ ...signed, key }, algorithm));
 }

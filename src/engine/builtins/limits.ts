@@ -9,8 +9,8 @@ export const TEXT_MAX = 1024 * 1024;
 /** Most digits of an integer written out; OPA bounds exponents to about as much. */
 export const DIGITS_MAX = 32_768;
 
-/** Most steps of a built-in whose work is not bounded by its input: about half a second. */
-export const STEPS_MAX = 5_000_000;
+/** Steps for a turn of a loop whose length is not bounded by what goes in and comes out. */
+export const TURN_STEPS = 10;
 
 /** Refuses more than `ITEMS_MAX` elements. */
 export function checkItems(count: number): void {
@@ -21,13 +21,4 @@ export function checkItems(count: number): void {
 export function checkText(text: string): string {
   if (text.length > TEXT_MAX) throw new BuiltinLimit(`more than ${TEXT_MAX} characters`);
   return text;
-}
-
-/** A counter that refuses to be called more than `STEPS_MAX` times. */
-export function stepCounter(): () => void {
-  let steps = 0;
-  return () => {
-    steps += 1;
-    if (steps > STEPS_MAX) throw new BuiltinLimit(`more than ${STEPS_MAX} steps`);
-  };
 }

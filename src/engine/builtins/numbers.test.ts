@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { builtinContext } from "../../../test/support/builtin-context.ts";
 import { callsOf, disagreements } from "../../../test/support/builtin-oracle.ts";
 import { formatTerm } from "../term.ts";
 import { termInteger } from "../term-value.ts";
 import { BuiltinLimit } from "./builtin.ts";
 import { numberBuiltins } from "./numbers.ts";
 
-const context = { nowNs: 0n, memo: new Map() };
+const context = builtinContext();
 
 describe("numberBuiltins", () => {
   it("agrees with OPA on ranges", () => {
@@ -34,7 +35,7 @@ describe("numberBuiltins", () => {
 
   it("draws below the limit", () => {
     for (let draw = 0; draw < 100; draw += 1) {
-      const fresh = { nowNs: 0n, memo: new Map() };
+      const fresh = builtinContext();
       const drawn = numberBuiltins["rand.intn"]!(["a", termInteger(-3)], fresh);
       expect(["0", "1", "2"]).toContain(formatTerm(drawn));
     }
@@ -46,6 +47,6 @@ describe("numberBuiltins", () => {
     expect(first).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-/);
     expect(uuid(["a"], context)).toBe(first);
     expect(uuid(["b"], context)).not.toBe(first);
-    expect(uuid(["a"], { nowNs: 0n, memo: new Map() })).not.toBe(first);
+    expect(uuid(["a"], builtinContext())).not.toBe(first);
   });
 });

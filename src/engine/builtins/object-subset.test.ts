@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { builtinContext } from "../../../test/support/builtin-context.ts";
 import { callsOf, disagreements } from "../../../test/support/builtin-oracle.ts";
 import { BuiltinLimit } from "./builtin.ts";
 import { objectSubsetBuiltins } from "./object-subset.ts";
 
-const context = { nowNs: 0n, memo: new Map() };
+const context = builtinContext();
 
 describe("objectSubsetBuiltins", () => {
   it("agrees with OPA", () => {

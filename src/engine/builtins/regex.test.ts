@@ -1,11 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { builtinContext } from "../../../test/support/builtin-context.ts";
 import { callsOf, disagreements } from "../../../test/support/builtin-oracle.ts";
 import { termInteger } from "../term-value.ts";
 import { BuiltinLimit, BuiltinUnsupported } from "./builtin.ts";
 import { ITEMS_MAX } from "./limits.ts";
 import { regexBuiltins } from "./regex.ts";
-
-const context = { nowNs: 0n, memo: new Map() };
 
 const PATTERNS = [
   "a",
@@ -177,28 +176,34 @@ describe("regexBuiltins", () => {
 
   it("refuse groups of the same name, which OPA takes", () => {
     const args = ["(?P<n>a)(?P<n>b)", "ab"];
-    expect(() => regexBuiltins["regex.split"]!(args, context)).toThrow(BuiltinUnsupported);
+    expect(() => regexBuiltins["regex.split"]!(args, builtinContext())).toThrow(BuiltinUnsupported);
   });
 
   it("refuse results and patterns that are too large", () => {
     const text = "a".repeat(ITEMS_MAX + 1);
-    expect(() => regexBuiltins["regex.split"]!(["a", text], context)).toThrow(BuiltinLimit);
-    expect(() => regexBuiltins["regex.split"]!([text, "a"], context)).toThrow(BuiltinLimit);
+    expect(() => regexBuiltins["regex.split"]!(["a", text], builtinContext())).toThrow(
+      BuiltinLimit,
+    );
+    expect(() => regexBuiltins["regex.split"]!([text, "a"], builtinContext())).toThrow(
+      BuiltinLimit,
+    );
     const growth = [text, "a", "a".repeat(1000)];
-    expect(() => regexBuiltins["regex.replace"]!(growth, context)).toThrow(BuiltinLimit);
+    expect(() => regexBuiltins["regex.replace"]!(growth, builtinContext())).toThrow(BuiltinLimit);
     const large = ["(?:a{1000}){1}".repeat(9), text];
-    expect(() => regexBuiltins["regex.split"]!(large, context)).toThrow(BuiltinLimit);
+    expect(() => regexBuiltins["regex.split"]!(large, builtinContext())).toThrow(BuiltinLimit);
     const template = [`<${large[0]}>`, text, "<", ">"];
-    expect(() => regexBuiltins["regex.template_match"]!(template, context)).toThrow(BuiltinLimit);
+    expect(() => regexBuiltins["regex.template_match"]!(template, builtinContext())).toThrow(
+      BuiltinLimit,
+    );
   });
 
   it("end a search that would be quadratic in a long text", () => {
     const args = ["a*b|a", "a".repeat(200_000), termInteger(-1)];
-    expect(() => regexBuiltins["regex.find_n"]!(args, context)).toThrow(BuiltinLimit);
+    expect(() => regexBuiltins["regex.find_n"]!(args, builtinContext())).toThrow(BuiltinLimit);
   });
 
   it("take no exponential time", () => {
     const args = [`${"a".repeat(5000)}!`, "(a+)+$", "x"];
-    expect(regexBuiltins["regex.replace"]!(args, context)).toBe(args[0]);
+    expect(regexBuiltins["regex.replace"]!(args, builtinContext())).toBe(args[0]);
   });
 });

@@ -1,28 +1,42 @@
 import { RE2JS } from "re2js";
 import type { Term } from "../term-value.ts";
-import { BuiltinError, type BuiltinFamily, BuiltinLimit } from "./builtin.ts";
+import { BuiltinError, type BuiltinFamily, type TakeSteps } from "./builtin.ts";
 import { checkItems, checkText } from "./limits.ts";
 import { asInt, asString } from "./operands.ts";
 import { compilePattern } from "./regex-cache.ts";
 
 /** Regular expressions of RE2, apart from those that wasm has itself. */
 export const regexBuiltins: BuiltinFamily = {
-  "regex.replace": ([text, pattern, template]) =>
-    replaceAll(asString(text), asString(pattern), asString(template)),
-  "regex.split": ([pattern, text]) => split(asString(pattern), asString(text)),
-  "regex.find_n": ([pattern, text, n]) => findN(asString(pattern), asString(text), asInt(n)),
-  "regex.template_match": ([template, text, open, close]) =>
-    matches(patternOfTemplate(asString(template), asString(open), asString(close)), asString(text)),
+  "regex.replace": ([text, pattern, template], { takeSteps }) =>
+    replaceAll(searchIn(text, pattern, takeSteps), asString(template)),
+  "regex.split": ([pattern, text], { takeSteps }) => split(searchIn(text, pattern, takeSteps)),
+  "regex.find_n": ([pattern, text, n], { takeSteps }) =>
+    findN(searchIn(text, pattern, takeSteps), asInt(n)),
+  "regex.template_match": ([template, text, open, close], { takeSteps }) => {
+    const pattern = patternOfTemplate(asString(template), asString(open), asString(close));
+    return matches(searchIn(text, pattern, takeSteps));
+  },
 };
 
 /**
- * Most characters looked at in one call, if every match were sought up to the end of the text, as
- * a repetition may make it (`a*b|a`): about two seconds. Text of 5 Ki may match at each character.
+ * Steps per character looked at where every match is sought up to the end of the text, as a repetition
+ * may make it (`a*b|a`).
  */
-const SCANNED_MAX = 2 ** 24;
+const SCANNED_STEPS = 12;
 
-/** Most instructions of a pattern times characters: what one search may take, about as long. */
-const SEARCH_MAX = 2 ** 28;
+/** A text, a pattern to look for, and what pays for it. */
+interface Search {
+  readonly text: string;
+  readonly pattern: RE2JS;
+  readonly takeSteps: TakeSteps;
+}
+
+/** A search may take as long as a step for each instruction at each character. */
+function searchIn(text: Term | undefined, pattern: Term | undefined, takeSteps: TakeSteps): Search {
+  const search = { text: asString(text), pattern: compilePattern(asString(pattern)), takeSteps };
+  takeSteps(search.pattern.programSize() * search.text.length);
+  return search;
+}
 
 /** Start and end of the whole match, then of each group, -1 where a group took no part. */
 type Match = readonly number[];
@@ -31,17 +45,14 @@ type Match = readonly number[];
  * Matches one after the other as Go's regexp finds them: an empty match right after another match
  * does not count.
  */
-function* matchesOf(pattern: RE2JS, text: string): Generator<Match, void> {
-  checkSearch(pattern, text);
+function* matchesOf({ pattern, text, takeSteps }: Search): Generator<Match, void> {
   const matcher = pattern.matcher(text);
   const groups = pattern.groupCount();
   let previousEnd = -1;
   let at = 0;
   const mayScanAhead = /[*+{]/.test(pattern.pattern());
-  let scanned = 0;
   while (at <= text.length && matcher.find(at)) {
-    if (mayScanAhead) scanned += text.length - at;
-    if (scanned > SCANNED_MAX) throw new BuiltinLimit("too many matches in too long a text");
+    if (mayScanAhead) takeSteps(SCANNED_STEPS * (text.length - at));
     const start = matcher.start();
     const end = matcher.end();
     const isAccepted = end !== at || start !== previousEnd;
@@ -56,24 +67,16 @@ function* matchesOf(pattern: RE2JS, text: string): Generator<Match, void> {
   }
 }
 
-function matches(patternText: string, text: string): boolean {
-  const pattern = compilePattern(patternText);
-  checkSearch(pattern, text);
+function matches({ pattern, text }: Search): boolean {
   return pattern.test(text);
 }
 
-function checkSearch(pattern: RE2JS, text: string): void {
-  if (pattern.programSize() * text.length > SEARCH_MAX) {
-    throw new BuiltinLimit("too large a pattern for so long a text");
-  }
-}
-
-function replaceAll(text: string, patternText: string, template: string): string {
-  const pattern = compilePattern(patternText);
+function replaceAll(search: Search, template: string): string {
+  const { text, pattern } = search;
   const pieces = templatePieces(pattern, template);
   let replaced = "";
   let copied = 0;
-  for (const match of matchesOf(pattern, text)) {
+  for (const match of matchesOf(search)) {
     replaced += text.slice(copied, match[0]);
     for (const piece of pieces) {
       replaced +=
@@ -111,13 +114,13 @@ function groupOf(pattern: RE2JS, name: string): number | undefined {
   return Number(name) <= pattern.groupCount() ? Number(name) : undefined;
 }
 
-function split(patternText: string, text: string): Term {
-  const pattern = compilePattern(patternText);
-  if (patternText !== "" && text === "") return [""];
+function split(search: Search): Term {
+  const { text, pattern } = search;
+  if (pattern.pattern() !== "" && text === "") return [""];
   const parts: string[] = [];
   let start = 0;
   let end = 0;
-  for (const match of matchesOf(pattern, text)) {
+  for (const match of matchesOf(search)) {
     end = match[0]!;
     if (match[1] !== 0) parts.push(text.slice(start, end));
     start = match[1]!;
@@ -127,12 +130,11 @@ function split(patternText: string, text: string): Term {
   return parts;
 }
 
-function findN(patternText: string, text: string, n: number): Term {
+function findN(search: Search, n: number): Term {
   const found: string[] = [];
-  const pattern = compilePattern(patternText);
   if (n === 0) return found;
-  for (const [start, end] of matchesOf(pattern, text)) {
-    found.push(text.slice(start, end));
+  for (const [start, end] of matchesOf(search)) {
+    found.push(search.text.slice(start, end));
     checkItems(found.length);
     if (found.length === n) break;
   }

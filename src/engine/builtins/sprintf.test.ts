@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { builtinContext } from "../../../test/support/builtin-context.ts";
 import { callsOf, disagreements } from "../../../test/support/builtin-oracle.ts";
 import { parseTerm } from "../term.ts";
 import { BuiltinLimit } from "./builtin.ts";
 import { sprintfBuiltins } from "./sprintf.ts";
 
 const sprintf = (format: string, args: string): unknown =>
-  sprintfBuiltins["sprintf"]!([format, parseTerm(args)], { nowNs: 0n, memo: new Map() });
+  sprintfBuiltins["sprintf"]!([format, parseTerm(args)], builtinContext());
 
 const VALUES = [
   ...["1", "-1", "0", "65", "128512", "1114112", "55296", "100000", "9007199254740993"],

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { builtinContext } from "../../../test/support/builtin-context.ts";
 import { callsOf, disagreements } from "../../../test/support/builtin-oracle.ts";
 import { termInteger } from "../term-value.ts";
 import { BuiltinLimit } from "./builtin.ts";
 import { ITEMS_MAX } from "./limits.ts";
 import { stringBuiltins } from "./strings.ts";
 
-const context = { nowNs: 0n, memo: new Map() };
+const context = builtinContext();
 
 describe("stringBuiltins", () => {
   it("agrees with OPA", () => {

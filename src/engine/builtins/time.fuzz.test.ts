@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { builtinContext } from "../../../test/support/builtin-context.ts";
 import { type BuiltinCall, disagreements } from "../../../test/support/builtin-oracle.ts";
 import { type Term, termInteger } from "../term-value.ts";
 import { timeBuiltins } from "./time.ts";
 
-const context = { nowNs: 0n, memo: new Map() };
+const context = builtinContext();
 
 /** From 1970 on: for what was before, and for rules made lately, databases of zones differ. */
 const instant = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }).map(termInteger);

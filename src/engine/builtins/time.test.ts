@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { builtinContext } from "../../../test/support/builtin-context.ts";
 import { callsOf, disagreements } from "../../../test/support/builtin-oracle.ts";
 import { parseTerm } from "../term.ts";
 import { termInteger } from "../term-value.ts";
@@ -288,7 +289,7 @@ describe("timeBuiltins", () => {
   });
 
   it("tells the time of the evaluation", () => {
-    const context = { nowNs: 1_700_000_000_000_000_001n, memo: new Map() };
+    const context = builtinContext(1_700_000_000_000_000_001n);
     expect(timeBuiltins["time.now_ns"]!([], context)).toEqual(
       termInteger(1_700_000_000_000_000_001n),
     );
@@ -296,7 +297,7 @@ describe("timeBuiltins", () => {
 
   it("refuses the abbreviation of a zone, which it does not know", () => {
     const moment = parseTerm('[0,"Europe/Berlin","RFC1123"]');
-    const context = { nowNs: 0n, memo: new Map() };
+    const context = builtinContext();
     expect(() => timeBuiltins["time.format"]!([moment], context)).toThrow(BuiltinUnsupported);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { builtinContext } from "../../../test/support/builtin-context.ts";
 import { callsOf, disagreements } from "../../../test/support/builtin-oracle.ts";
 import { BuiltinLimit } from "./builtin.ts";
 import { unitBuiltins } from "./units.ts";
@@ -64,7 +65,7 @@ const AMOUNTS = [
   "9999999999999999999.9kb",
 ];
 
-const context = { nowNs: 0n, memo: new Map() };
+const context = builtinContext();
 
 describe("unitBuiltins", () => {
   it.each(["units.parse", "units.parse_bytes"])("agrees with OPA on %s", (name) => {

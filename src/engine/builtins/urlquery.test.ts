@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { builtinContext } from "../../../test/support/builtin-context.ts";
 import { callsOf, disagreements } from "../../../test/support/builtin-oracle.ts";
 import { BuiltinUnsupported } from "./builtin.ts";
 import { urlqueryBuiltins } from "./urlquery.ts";
 
-const context = { nowNs: 0n, memo: new Map() };
+const context = builtinContext();
 
 describe("urlqueryBuiltins", () => {
   it("agrees with OPA", () => {
