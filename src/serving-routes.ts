@@ -14,8 +14,16 @@ import { notRegularFile, regularFileFlags } from "./base/regular-file.ts";
 import { sampleOf } from "./bundle/read-file.ts";
 import { watchFolder } from "./bundle/watch-folder.ts";
 import type { RbacOptions } from "./grpc/ext-authz/options.ts";
-import { createRouteQuestions, type RouteQuestions } from "./grpc/ext-authz/route-questions.ts";
-import { uncountedFacts } from "./grpc/ext-authz/uncounted-facts.ts";
+import {
+  createRouteQuestions,
+  openRouteQuestions,
+  type RouteQuestions,
+} from "./grpc/ext-authz/route-questions.ts";
+import {
+  type TakenFacts,
+  takeProperties,
+  uncountedFacts,
+} from "./grpc/ext-authz/uncounted-facts.ts";
 import type { PipelineOptions } from "./pipeline/options.ts";
 import { ROUTES_FILE_BYTES_MAX } from "./read-routes-file.ts";
 import { readRoutesInWorker } from "./start-routes-worker.ts";
@@ -48,7 +56,7 @@ export interface ServingRoutes {
 export async function serveRoutes(deps: ServingRoutesDeps): Promise<ServingRoutes> {
   const { routesFile } = deps.options;
   if (routesFile === undefined) {
-    warnOf(deps.options, deps);
+    warnOf({ ...deps.options, takesProperties: takeProperties(deps.options.routes) }, deps);
     return { questions: createRouteQuestions(deps.options), close: async () => {} };
   }
   return serveRoutesFile(routesFile, deps);
@@ -142,17 +150,15 @@ function createTableMaker(
   const { application } = deps.options;
   return async (bytes) => {
     const read = await readRoutesInWorker({ bytes, fileName: file }, signal);
-    warnOf(read, deps);
-    return { questions: createRouteQuestions({ application, ...read }), digest: digestOf(bytes) };
+    warnOf({ ...read.options, takesProperties: read.takesProperties }, deps);
+    const questions = openRouteQuestions({ application, ...read.options }, read.routes);
+    return { questions, digest: digestOf(bytes) };
   };
 }
 
 /** A policy that denies by a fact allows where it doesn't see it. */
-function warnOf(
-  options: Parameters<typeof uncountedFacts>[0],
-  { trust, logger }: ServingRoutesDeps,
-): void {
-  for (const uncounted of uncountedFacts(options, trust)) logger.warn({}, uncounted);
+function warnOf(taken: TakenFacts, { trust, logger }: ServingRoutesDeps): void {
+  for (const uncounted of uncountedFacts(taken, trust)) logger.warn({}, uncounted);
 }
 
 async function readAtStart(file: string): Promise<Content> {

@@ -1,10 +1,18 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { RoutesFileOptions } from "./grpc/ext-authz/options.ts";
+import type { PackedRoutes } from "./grpc/ext-authz/packed-routes.ts";
+
+/** What a file says, ready to be served. */
+export interface ReadRoutes {
+  readonly options: Omit<RoutesFileOptions, "routes">;
+  readonly routes: PackedRoutes;
+  readonly takesProperties: boolean;
+}
 
 /** What the worker says, once. */
 export type FromRoutesWorker =
-  | { readonly kind: "read"; readonly options: RoutesFileOptions }
+  | ({ readonly kind: "read" } & ReadRoutes)
   | { readonly kind: "refused"; readonly message: string };
 
 const TIMEOUT_MS = 60_000;
@@ -17,7 +25,7 @@ const WORKER_HEAP_MIB = 512;
 export async function readRoutesInWorker(
   file: { readonly bytes: Uint8Array; readonly fileName: string },
   signal: AbortSignal,
-): Promise<RoutesFileOptions> {
+): Promise<ReadRoutes> {
   const worker = new Worker(new URL("./routes-worker.ts", import.meta.url), {
     workerData: file,
     resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MIB },
@@ -28,7 +36,7 @@ export async function readRoutesInWorker(
     const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
     const [message] = (await once(worker, "message", { signal: limit })) as [FromRoutesWorker];
     if (message.kind === "refused") throw new Error(message.message);
-    return message.options;
+    return message;
   } catch (error) {
     if ((error as Error).name !== "AbortError") throw error;
     throw new Error(`${file.fileName}: reading it takes longer than ${TIMEOUT_MS} ms`);

@@ -5,9 +5,7 @@ import type { LoadedConfig } from "../config/load-config.ts";
 import type { Catalogue } from "../decision/catalogue.ts";
 import { loadCatalogues } from "../directory/load-catalogues.ts";
 import { examineRoutes } from "../grpc/ext-authz/examine-routes.ts";
-import type { FindRoute } from "../grpc/ext-authz/find-route.ts";
 import { type Route, type RouteList, readRoutes } from "../grpc/ext-authz/route-list.ts";
-import type { RouteTable } from "../grpc/ext-authz/route-table.ts";
 import {
   placeOf,
   type RoutesFile,
@@ -120,14 +118,12 @@ function examine({ options, place }: RoutesFile, catalogue: Catalogue): readonly
 }
 
 /** What has been checked already. */
-function servedRoutes(options: RoutesFile["options"]["routes"]): {
-  readonly routes: readonly Route[];
-  readonly table: RouteTable<Route>;
-  readonly find: FindRoute;
-} {
-  const { routes, table, find }: RouteList = readRoutes(options, []);
-  if (table === undefined || find === undefined) throw new TypeError("routes that were refused");
-  return { routes, table, find };
+function servedRoutes(
+  options: RoutesFile["options"]["routes"],
+): { readonly routes: readonly Route[] } & NonNullable<RouteList["found"]> {
+  const { routes, found } = readRoutes(options, []);
+  if (found === undefined) throw new TypeError("routes that were refused");
+  return { routes, ...found };
 }
 
 async function catalogueOf({ directory }: Config, application: string): Promise<Catalogue> {

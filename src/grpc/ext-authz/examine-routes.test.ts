@@ -31,9 +31,9 @@ function examineWith(subjects: number, ...given: readonly Given[]): string[] {
     const [route, permission, resource = {}] = typeof one === "string" ? [one, "a:read"] : one;
     return { route, permission, resource: resource as Record<string, string> };
   });
-  const { routes, table } = readRoutes(options, problems);
-  if (table === undefined || problems.length > 0) throw new Error(JSON.stringify(problems));
-  return examineRoutes({ routes, table, subjects, catalogue }).map(
+  const { routes, found } = readRoutes(options, problems);
+  if (found === undefined || problems.length > 0) throw new Error(JSON.stringify(problems));
+  return examineRoutes({ routes, table: found.table, subjects, catalogue }).map(
     ({ kind, path, message }) => `${kind} ${path}: ${message}`,
   );
 }
@@ -138,13 +138,15 @@ describe("examineRoutes()", () => {
         fc.uniqueArray(route, { selector: shape, maxLength: 10 }),
         fc.array(path, { maxLength: 40 }),
         (given, paths) => {
-          const { routes, table } = readRoutes(
+          const list = readRoutes(
             given.map((one) => ({ route: one, permission: "a:read", resource: {} })),
             [],
           );
-          const found = examineRoutes({ routes, table: table!, subjects: 1, catalogue });
-          const reached = paths.map((segments) => table!.find("GET", segments)?.route.index);
-          for (const { kind, path: where } of found) {
+          const { routes } = list;
+          const { table } = list.found!;
+          const findings = examineRoutes({ routes, table, subjects: 1, catalogue });
+          const reached = paths.map((segments) => table.find("GET", segments)?.route.index);
+          for (const { kind, path: where } of findings) {
             const index = Number(/\d+/.exec(where)?.[0]);
             if (kind === "unreachable") expect(reached).not.toContain(index);
           }

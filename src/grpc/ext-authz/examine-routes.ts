@@ -5,9 +5,10 @@
 import { suggestion } from "../../base/nearest.ts";
 import { quoted } from "../../base/quoted.ts";
 import type { Catalogue } from "../../decision/catalogue.ts";
+import type { RouteTemplate, TemplateSegment } from "./path-index.ts";
 import type { Route, RouteProblem } from "./route-list.ts";
 import { commonRequest, coversPath, type ExampleRequest, OverlapIndex } from "./route-overlaps.ts";
-import type { RouteTable, RouteTemplate, TemplateSegment } from "./route-table.ts";
+import type { RouteTable } from "./route-table.ts";
 
 /** What kind of oddity it is. */
 export type RouteFindingKind =

@@ -11,7 +11,7 @@ const optionsOf = (routes: readonly string[]) =>
 /** The route that stands for a request, or why there is none. */
 function found(routes: readonly string[], request: string): string {
   const [method = "", path = ""] = request.split(" ");
-  const finding = readRoutes(optionsOf(routes), []).find!(method, new ParsedPath(path));
+  const finding = readRoutes(optionsOf(routes), []).found!.find(method, new ParsedPath(path));
   if (finding.kind === "route") return finding.route.options.route;
   return finding.kind === "contested" ? `contested: ${finding.other?.options.route}` : finding.kind;
 }

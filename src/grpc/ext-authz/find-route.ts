@@ -5,13 +5,9 @@
  */
 import { foldCase } from "../../base/fold-case.ts";
 import type { ParsedPath } from "./parsed-path.ts";
+import { findRow, type PathIndex, PathIndexBuilder, type RouteTemplate } from "./path-index.ts";
 import type { Route } from "./route-list.ts";
-import {
-  createRouteTable,
-  type RouteMatch,
-  type RouteTable,
-  type RouteTemplate,
-} from "./route-table.ts";
+import type { RouteMatch, RouteTable } from "./route-table.ts";
 
 /** A route, or why there is none. */
 export type RouteFinding =
@@ -32,42 +28,47 @@ export interface ContestedPair {
   readonly second: Route;
 }
 
-/** Makes the search; `contested` are routes of which some upstreams can't tell one from the other. */
-export function createFindRoute(
-  routes: readonly Route[],
-  table: RouteTable<Route>,
-): { readonly find: FindRoute; readonly contested: readonly ContestedPair[] } {
-  const { folded, contested } = foldRoutes(routes);
-  const find: FindRoute = (method, path) => {
+/** What a search looks into. */
+export interface Searched {
+  readonly table: RouteTable<Route>;
+  /** The table's routes by paths as upstreams that don't mind case, or a slash, have them. */
+  readonly folded: PathIndex;
+  /** By rows of the indexes. */
+  readonly routeAt: (row: number) => Route;
+}
+
+/** Makes the search. */
+export function createFindRoute({ table, folded, routeAt }: Searched): FindRoute {
+  return (method, path) => {
     if (!METHOD.test(method)) return { kind: "malformed-method" };
     if (path.isAmbiguous) return { kind: "ambiguous" };
     const segments = path.parsedPathSegments;
     const match = table.find(method, segments);
     if (match === undefined) return { kind: "none" };
-    const other = folded.find(method, withoutSlash(segments).map(foldSegment))?.route;
+    const row = findRow(folded, method, withoutSlash(segments).map(foldSegment))?.row;
+    const other = row === undefined ? undefined : routeAt(row);
     if (other === undefined || !isEquivalent(match.route, other))
       return { kind: "contested", other };
     return { kind: "route", ...match };
   };
-  return { find, contested };
 }
 
 /** As routes have it, or of a kind that no route names. */
 const METHOD = /^[A-Z-]{1,32}$/;
 
-function foldRoutes(routes: readonly Route[]) {
-  const rows = new Map<string, { readonly template: RouteTemplate; readonly route: Route }>();
+/** `contested` are routes of which some upstreams can't tell one from the other. */
+export function foldRoutes(routes: readonly Route[]): {
+  readonly folded: PathIndex;
+  readonly contested: readonly ContestedPair[];
+} {
+  const builder = new PathIndexBuilder();
   const contested: ContestedPair[] = [];
-  for (const route of routes) {
-    const template = foldTemplate(route.template);
-    const key = keyOf(template);
-    const known = rows.get(key);
-    if (known === undefined) rows.set(key, { template, route });
-    else if (!isEquivalent(known.route, route)) {
-      contested.push({ first: known.route, second: route });
-    }
+  for (const [row, route] of routes.entries()) {
+    const known = builder.add(foldTemplate(route.template), row);
+    const first = known === undefined ? route : routes[known]!;
+    if (!isEquivalent(first, route)) contested.push({ first, second: route });
   }
-  return { folded: createRouteTable([...rows.values()]), contested };
+  return { folded: builder.finish(), contested };
 }
 
 function foldTemplate({ method, segments }: RouteTemplate): RouteTemplate {
@@ -87,13 +88,6 @@ function foldSegment(text: string): string {
 /** The root, which is a slash alone, keeps it. */
 function withoutSlash(segments: readonly string[]): readonly string[] {
   return segments.length > 1 && segments.at(-1) === "" ? segments.slice(0, -1) : segments;
-}
-
-function keyOf({ method, segments }: RouteTemplate): string {
-  const shapes = segments.map((segment) =>
-    segment.kind === "literal" ? `=${segment.text}` : segment.kind,
-  );
-  return `${method} ${shapes.join("/")}`;
 }
 
 /** Whether it makes no difference which of them is taken. */

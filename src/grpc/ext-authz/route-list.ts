@@ -1,15 +1,9 @@
 /** Reads a list of routes, and says everything that is wrong with it at once. */
 import { checkTerm } from "../../decision/names.ts";
-import { createFindRoute, type FindRoute } from "./find-route.ts";
+import { createFindRoute, type FindRoute, foldRoutes, type Searched } from "./find-route.ts";
 import type { RouteOptions } from "./options.ts";
-import {
-  createRouteTable,
-  parametersOf,
-  parseRoute,
-  type RouteTable,
-  type RouteTemplate,
-  SameRoutes,
-} from "./route-table.ts";
+import type { RouteTemplate } from "./path-index.ts";
+import { createRouteTable, parametersOf, parseRoute, SameRoutes } from "./route-table.ts";
 import { parseValueSource, pathParameterOf, type ValueSource } from "./value-source.ts";
 
 /** A route, ready for use. */
@@ -44,12 +38,10 @@ export class RoutesRefused extends Error {
   }
 }
 
-/** The routes that are right by themselves, and the table of them, if they are right together. */
+/** The routes that are right by themselves, and what finds them, if they are right together. */
 export interface RouteList {
   readonly routes: readonly Route[];
-  readonly table: RouteTable<Route> | undefined;
-  /** Finds by the table. */
-  readonly find: FindRoute | undefined;
+  readonly found: (Searched & { readonly find: FindRoute }) | undefined;
 }
 
 /** Notes what is wrong at `path`; gives what `make` makes, or nothing. */
@@ -72,26 +64,27 @@ export function readRoutes(options: readonly RouteOptions[], problems: RouteProb
   const note = noteProblems(problems);
   const routes = options.flatMap((route, index) => readRoute(route, index, note) ?? []);
   try {
-    const rows = routes.map((route) => ({ template: route.template, route }));
-    const table = createRouteTable(rows);
-    const { find, contested } = createFindRoute(routes, table);
+    const table = createRouteTable(routes);
+    const { folded, contested } = foldRoutes(routes);
     for (const { first, second } of contested) {
       const path = `routes[${second.index}].route`;
       const message = `differs from routes[${first.index}] in case or a slash at the end alone`;
       problems.push({ path, message: `${message}, and takes something else` });
     }
-    return { routes, table, find };
+    const searched: Searched = { table, folded, routeAt: (row) => routes[row]! };
+    return { routes, found: { ...searched, find: createFindRoute(searched) } };
   } catch (error) {
     if (!(error instanceof SameRoutes)) throw error;
     for (const { first, second } of error.pairs) {
       const path = `routes[${routes[second]!.index}].route`;
       problems.push({ path, message: `is the same as routes[${routes[first]!.index}]` });
     }
-    return { routes, table: undefined, find: undefined };
+    return { routes, found: undefined };
   }
 }
 
-function readRoute(options: RouteOptions, index: number, note: NoteAt): Route | undefined {
+/** Reads the route at this place of the list; `undefined` if something is wrong with it. */
+export function readRoute(options: RouteOptions, index: number, note: NoteAt): Route | undefined {
   const place = `routes[${index}]`;
   const template = note(`${place}.route`, () => parseRoute(options.route));
   const permission = note(`${place}.permission`, () => readPermission(options.permission));

@@ -1,5 +1,5 @@
 /** How the templates of two routes stand to each other, as sets of requests. */
-import type { RouteTemplate, TemplateSegment } from "./route-table.ts";
+import type { RouteTemplate, TemplateSegment } from "./path-index.ts";
 
 /** A request that two routes match: what is in braces may be anything. */
 export interface ExampleRequest {

@@ -3,12 +3,15 @@ import { emptyObject } from "../../decision/json.ts";
 import { checkId } from "../../decision/names.ts";
 import type { AccessRequest, SubjectRef, SubjectType } from "../../decision/request.ts";
 import type { HttpCheck } from "./check-request.ts";
+import type { FindRoute } from "./find-route.ts";
 import { invalidField } from "./malformed.ts";
 import type { RbacOptions } from "./options.ts";
+import { openRoutes, type PackedRoutes } from "./packed-routes.ts";
 import type { ParsedPath } from "./parsed-path.ts";
 import type { RouteBody } from "./route-body.ts";
-import { createContextOf } from "./route-context.ts";
+import { type ContextOf, createContextOf } from "./route-context.ts";
 import {
+  type NoteAt,
   noteProblems,
   type Route,
   type RouteProblem,
@@ -52,15 +55,39 @@ interface SubjectSource {
 /** Makes the questions of a table. Throws `RoutesRefused` with everything that is wrong. */
 export function createRouteQuestions(options: RbacOptions): RouteQuestions {
   const problems: RouteProblem[] = [];
-  const note = noteProblems(problems);
+  const asked = readAsked(options, noteProblems(problems));
+  const { found } = readRoutes(options.routes, problems);
+  if (problems.length > 0 || found === undefined) throw new RoutesRefused(problems);
+  return questionsOf(asked, found.find);
+}
+
+/** Who and where somebody is, whatever the route; `routes` are apart. */
+export type AskedOptions = Omit<RbacOptions, "routes" | "routesFile">;
+
+/** As `createRouteQuestions`, of routes that were found right, and in a fraction of a millisecond. */
+export function openRouteQuestions(options: AskedOptions, routes: PackedRoutes): RouteQuestions {
+  const problems: RouteProblem[] = [];
+  const asked = readAsked(options, noteProblems(problems));
+  if (problems.length > 0) throw new RoutesRefused(problems);
+  return questionsOf(asked, openRoutes(routes));
+}
+
+interface Asked {
+  readonly application: string;
+  readonly subjects: readonly SubjectSource[];
+  readonly contextOf: ContextOf;
+}
+
+function readAsked(options: AskedOptions, note: NoteAt): Asked {
   const subjects = options.subject.flatMap(({ from, type }, index): SubjectSource[] => {
     const source = note(`subject[${index}].from`, () => parseVouchedSource(from));
     return source === undefined ? [] : [{ type, from: source }];
   });
-  const contextOf = createContextOf(options, note);
-  const { find } = readRoutes(options.routes, problems);
-  if (problems.length > 0 || find === undefined) throw new RoutesRefused(problems);
+  const { application } = options;
+  return { application, subjects, contextOf: createContextOf(options, note) };
+}
 
+function questionsOf({ application, subjects, contextOf }: Asked, find: FindRoute): RouteQuestions {
   const ask: AskRoute = (request, path, readBody) => {
     // A fact that stands in a header would not be seen, which can allow more.
     if (request.hasRawHeaders) {
@@ -80,7 +107,7 @@ export function createRouteQuestions(options: RbacOptions): RouteQuestions {
       kind: "question",
       ...taken,
       request: {
-        application: options.application,
+        application,
         subject,
         action: { name: action, properties: emptyObject },
         resource: { type: resourceType, id, properties: rest },

@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createRouteTable, parseRoute, type TemplateSegment } from "./route-table.ts";
+import type { TemplateSegment } from "./path-index.ts";
+import { createRouteTable, parseRoute } from "./route-table.ts";
 
 const tableOf = (...routes: string[]) =>
-  createRouteTable(routes.map((route) => ({ route, template: parseRoute(route) })));
+  createRouteTable(routes.map((text) => ({ text, template: parseRoute(text) })));
 const find = (table: ReturnType<typeof tableOf>, method: string, path: string) => {
   const match = table.find(method, path.slice(1).split("/"));
-  return match && [match.route, Object.fromEntries(match.parameters)];
+  return match && [match.route.text, Object.fromEntries(match.parameters)];
 };
 
 describe("parseRoute()", () => {
@@ -131,7 +132,7 @@ describe("createRouteTable()", () => {
         fc.array(word, { minLength: 1, maxLength: 5 }),
         (routes, method, segments) => {
           const found = tableOf(...routes).find(method, segments);
-          expect(found?.route).toBe(bestOf(routes, method, segments));
+          expect(found?.route.text).toBe(bestOf(routes, method, segments));
         },
       ),
     );

@@ -4,18 +4,13 @@
  * a method goes before `*`, and for `HEAD` that of `GET` before `*`.
  */
 
-/** A route's template, taken apart. */
-export interface RouteTemplate {
-  /** Upper case, or `*` for any. */
-  readonly method: string;
-  readonly segments: readonly TemplateSegment[];
-}
-
-/** One segment of a path, decoded; `rest` is everything from there on, and last. */
-export type TemplateSegment =
-  | { readonly kind: "literal"; readonly text: string }
-  | { readonly kind: "parameter"; readonly name: string }
-  | { readonly kind: "rest" };
+import {
+  findRow,
+  type PathIndex,
+  PathIndexBuilder,
+  type RouteTemplate,
+  type TemplateSegment,
+} from "./path-index.ts";
 
 /** A route that was found, and what its parameters stand for. */
 export interface RouteMatch<Route> {
@@ -25,8 +20,15 @@ export interface RouteMatch<Route> {
 
 /** Routes by method and path. */
 export interface RouteTable<Route> {
+  /** Rows are places in the list of routes. */
+  readonly index: PathIndex;
   /** `segments` are decoded. */
   find(method: string, segments: readonly string[]): RouteMatch<Route> | undefined;
+}
+
+/** What a table looks at. */
+interface Templated {
+  readonly template: RouteTemplate;
 }
 
 const ROUTE = /^([A-Z]{1,32}|\*) (\/\S*)$/;
@@ -88,84 +90,36 @@ export class SameRoutes extends Error {
 }
 
 /** Makes a table. Throws `SameRoutes`. */
-export function createRouteTable<Route>(
-  routes: readonly { readonly template: RouteTemplate; readonly route: Route }[],
+export function createRouteTable<Route extends Templated>(
+  routes: readonly Route[],
 ): RouteTable<Route> {
-  const root = new Node<Route>();
+  const builder = new PathIndexBuilder();
   const same: SamePair[] = [];
-  for (const [index, { template, route }] of routes.entries()) {
-    const { method, segments } = template;
-    const node = segments.reduce((parent, segment) => parent.child(segment), root);
-    node.ends ??= new Map();
-    const other = node.ends.get(method);
-    if (other === undefined) node.ends.set(method, { index, route, names: parametersOf(segments) });
-    else same.push({ first: other.index, second: index });
+  for (const [second, { template }] of routes.entries()) {
+    const first = builder.add(template, second);
+    if (first !== undefined) same.push({ first, second });
   }
   if (same.length > 0) throw new SameRoutes(same);
+  return openRouteTable(builder.finish(), (row) => routes[row]!);
+}
+
+/** The table of an index that was made before; `routeAt` gives the routes by their rows. */
+export function openRouteTable<Route extends Templated>(
+  index: PathIndex,
+  routeAt: (row: number) => Route,
+): RouteTable<Route> {
   return {
+    index,
     find(method, segments) {
-      const values: string[] = [];
-      const end = search(root, { method, segments, values }, 0);
-      if (end === undefined) return undefined;
-      const parameters = new Map(end.names.map((name, index) => [name, values[index]!]));
-      return { route: end.route, parameters };
+      const found = findRow(index, method, segments);
+      if (found === undefined) return undefined;
+      const route = routeAt(found.row);
+      const parameters = new Map<string, string>();
+      for (const segment of route.template.segments) {
+        if (segment.kind !== "parameter") continue;
+        parameters.set(segment.name, found.values[parameters.size]!);
+      }
+      return { route, parameters };
     },
   };
-}
-
-interface End<Route> {
-  readonly index: number;
-  readonly route: Route;
-  /** Of the parameters, in order. */
-  readonly names: readonly string[];
-}
-
-class Node<Route> {
-  literals: Map<string, Node<Route>> | undefined;
-  parameter: Node<Route> | undefined;
-  rest: Node<Route> | undefined;
-  /** By method. */
-  ends: Map<string, End<Route>> | undefined;
-
-  child(segment: TemplateSegment): Node<Route> {
-    if (segment.kind === "literal") {
-      this.literals ??= new Map();
-      const node = this.literals.get(segment.text) ?? new Node<Route>();
-      this.literals.set(segment.text, node);
-      return node;
-    }
-    const which = segment.kind;
-    this[which] ??= new Node();
-    return this[which];
-  }
-}
-
-interface Search {
-  readonly method: string;
-  readonly segments: readonly string[];
-  /** Of the parameters on the way. */
-  readonly values: string[];
-}
-
-/** Comes to each node of the tree once at most, whatever the path is. */
-function search<Route>(node: Node<Route>, what: Search, at: number): End<Route> | undefined {
-  const { method, segments, values } = what;
-  const segment = segments[at];
-  if (segment === undefined) return endOf(node, method);
-  const literal = node.literals?.get(segment);
-  const found = literal && search(literal, what, at + 1);
-  if (found !== undefined) return found;
-  if (node.parameter !== undefined && segment !== "") {
-    values.push(segment);
-    const below = search(node.parameter, what, at + 1);
-    if (below !== undefined) return below;
-    values.pop();
-  }
-  return node.rest && endOf(node.rest, method);
-}
-
-function endOf<Route>({ ends }: Node<Route>, method: string): End<Route> | undefined {
-  // Upstreams answer HEAD as they do GET.
-  const own = ends?.get(method) ?? (method === "HEAD" ? ends?.get("GET") : undefined);
-  return own ?? ends?.get("*");
 }

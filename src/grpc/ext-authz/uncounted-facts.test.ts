@@ -1,15 +1,15 @@
 import { Create } from "typebox/value";
 import { describe, expect, it } from "vitest";
 import { type PipelineOptions, pipelineOptionsSchema } from "../../pipeline/options.ts";
-import { extAuthzOptionsSchema, type RbacOptions } from "./options.ts";
-import { uncountedFacts } from "./uncounted-facts.ts";
+import { type TakenFacts, takeProperties, uncountedFacts } from "./uncounted-facts.ts";
 
-const { rbac } = Create(extAuthzOptionsSchema) as { rbac: RbacOptions };
 const { trust } = Create(pipelineOptionsSchema) as PipelineOptions;
 const route = { route: "GET /agents/{id}", permission: "agent:read" };
-const takesAll: RbacOptions = {
-  ...rbac,
-  routes: [{ ...route, resource: { id: "path/id", owner: "body/owner" } }],
+const takesAll: TakenFacts = {
+  takesProperties: takeProperties([
+    { ...route, resource: { id: "path/id" } },
+    { ...route, resource: { id: "path/id", owner: "body/owner" } },
+  ]),
   ...{ mfaVerifiedAt: "header/a", clientAddress: "header/b" },
 };
 
@@ -23,8 +23,8 @@ describe("uncountedFacts()", () => {
   });
 
   it("says nothing of what is not taken", () => {
-    const routes = [{ ...route, resource: { id: "path/id" } }];
-    expect(uncountedFacts({ ...rbac, routes }, trust)).toEqual([]);
+    const takesProperties = takeProperties([{ ...route, resource: { id: "path/id" } }]);
+    expect(uncountedFacts({ takesProperties }, trust)).toEqual([]);
   });
 
   it("says nothing of what counts for somebody", () => {

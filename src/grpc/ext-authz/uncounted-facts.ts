@@ -4,20 +4,22 @@ import type { RbacOptions } from "./options.ts";
 type Trust = PipelineOptions["trust"];
 type Counted = "resource" | "mfa" | "ip";
 
+/** What a table takes. */
+export interface TakenFacts extends Pick<RbacOptions, "mfaVerifiedAt" | "clientAddress"> {
+  /** By `takeProperties`. */
+  readonly takesProperties: boolean;
+}
+
 /**
  * What a table of routes takes from requests, and nobody is trusted for, so that no policy sees it: for
  * each a sentence that warns of it. A policy that denies by a fact allows what it does not see.
  */
 export function uncountedFacts(
-  {
-    routes,
-    mfaVerifiedAt,
-    clientAddress,
-  }: Pick<RbacOptions, "routes" | "mfaVerifiedAt" | "clientAddress">,
+  { takesProperties, mfaVerifiedAt, clientAddress }: TakenFacts,
   trust: Trust,
 ): readonly string[] {
   const taken: readonly (readonly [what: string, as: Counted, isTaken: boolean])[] = [
-    ["routes take properties of resources", "resource", routes.some(takesProperties)],
+    ["routes take properties of resources", "resource", takesProperties],
     ["mfa_verified_at takes MFA evidence", "mfa", mfaVerifiedAt !== undefined],
     ["client_address takes the client's address", "ip", clientAddress !== undefined],
   ];
@@ -26,9 +28,9 @@ export function uncountedFacts(
     .map(([what, as]) => `ext_authz.rbac.${what}, but pipeline.trust counts nobody's ${as}.`);
 }
 
-/** The id counts whoever states it. */
-function takesProperties({ resource }: RbacOptions["routes"][number]): boolean {
-  return Object.keys(resource).some((name) => name !== "id");
+/** Whether routes take properties that count only if somebody is trusted for them; the id always counts. */
+export function takeProperties(routes: RbacOptions["routes"]): boolean {
+  return routes.some(({ resource }) => Object.keys(resource).some((name) => name !== "id"));
 }
 
 function isCounted({ unix, loopback, network, certificates }: Trust, as: Counted): boolean {
