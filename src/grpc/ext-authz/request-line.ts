@@ -25,14 +25,43 @@ export function requestLine({ method, path }: HttpCheck): { method: string; path
 const TRACE_HEADERS = ["traceparent", "tracestate", "b3"].concat(
   ["traceid", "spanid", "sampled", "flags"].map((name) => `x-b3-${name}`),
 );
-const TRACE_PARTS = partsAt(TRACE_HEADERS.map((name) => `request.http.headers.${name}`));
+const TRACE_PARTS = partsAt([
+  ...TRACE_HEADERS.map((name) => `request.http.headers.${name}`),
+  "request.http.headerMap",
+]);
 const nothing: TraceHeaders = Object.freeze({});
 
 /** The headers that may name the trace which the request is part of; none of a malformed one. */
 export function traceHeadersOf(bytes: Uint8Array): TraceHeaders {
   try {
-    return readHttpCheck(bytes, TRACE_PARTS).headers;
+    const { headers, hasRawHeaders, attributes } = readHttpCheck(bytes, TRACE_PARTS);
+    return hasRawHeaders ? rawTraceHeaders(attributes as RawHeaders) : headers;
   } catch {
     return nothing;
   }
+}
+
+/** Attributes of a request with raw headers. */
+interface RawHeaders {
+  readonly request?: {
+    readonly http?: { readonly headerMap?: { readonly headers?: readonly RawHeader[] } };
+  };
+}
+
+interface RawHeader {
+  readonly key?: string;
+  readonly value?: string;
+  /** Base64. */
+  readonly rawValue?: string;
+}
+
+/** One that is there more than once is joined, as Envoy joins those that are not raw. */
+function rawTraceHeaders({ request }: RawHeaders): TraceHeaders {
+  const found: { [name: string]: string } = Object.create(null);
+  for (const { key = "", value = "", rawValue } of request?.http?.headerMap?.headers ?? []) {
+    if (!TRACE_HEADERS.includes(key)) continue;
+    const text = rawValue === undefined ? value : Buffer.from(rawValue, "base64").toString();
+    found[key] = found[key] === undefined ? text : `${found[key]},${text}`;
+  }
+  return found;
 }

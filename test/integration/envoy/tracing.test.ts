@@ -41,7 +41,8 @@ async function traced(setup: Partial<EnvoySetup>, headers: (traceId: string) => 
   const traceId = (++traces).toString(16).padStart(32, "f");
   const sent = { "x-caller": "reader", ...headers(traceId) } as Record<string, string>;
   const { status } = await httpCall(port, { path: "/articles/1", headers: sent });
-  expect(status).toBe(200);
+  // The policy reads no raw headers.
+  expect(status).toBe(setup.encodeRawHeaders === true ? 403 : 200);
   const spans = () => receiver.spans.filter((span) => span.traceId === traceId);
   const checks = () => spans().filter(({ name }) => name === CHECK);
   await expect.poll(checks, { timeout: 10_000 }).toHaveLength(1);
@@ -82,6 +83,10 @@ describe("a check's span", () => {
       "X-B3-Sampled": "1",
     }));
     expect(several.check.parentSpanId).toBe(spanId);
+    const raw = await traced({ encodeRawHeaders: true }, (traceId) => ({
+      traceparent: `00-${traceId}-${spanId}-01`,
+    }));
+    expect(raw.check.parentSpanId).toBe(spanId);
   });
 });
 
