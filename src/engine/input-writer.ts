@@ -1,4 +1,5 @@
 import { KiB } from "../base/sizes.ts";
+import { NumberText } from "../decision/number-text.ts";
 import { InputRefused } from "./guest-failure.ts";
 import type { GuestMemory } from "./guest-memory.ts";
 import { MemberNames } from "./member-names.ts";
@@ -102,8 +103,9 @@ export class InputWriter {
     if (typeof value === "number") return this.#number(value);
     if (typeof value === "boolean") return value ? this.#true : this.#false;
     if (value === null) return this.#null;
-    if (typeof value === "bigint") return this.#bigint(value);
+    if (typeof value === "bigint") return this.#numberText(value.toString());
     if (Array.isArray(value)) return this.#array(value, depth);
+    if (value instanceof NumberText) return this.#numberText(value.text);
     if (isDocument(value)) return this.#object(value, depth, place);
     throw new InputRefused(`the input contains a value of type ${typeof value}`);
   }
@@ -118,8 +120,7 @@ export class InputWriter {
     return this.#structs.number(value);
   }
 
-  #bigint(value: bigint): number {
-    const text = value.toString();
+  #numberText(text: string): number {
     this.#spend(text.length);
     return this.#structs.numberText(text);
   }

@@ -4,6 +4,7 @@
  */
 import type { IndeterminateReason } from "../decision/decision.ts";
 import type { JsonValue } from "../decision/json.ts";
+import type { NumberText } from "../decision/number-text.ts";
 
 /**
  * A part of the input that many evaluations share. It is parsed once and stays on the wasm heap
@@ -14,10 +15,11 @@ export interface KeptDocument {
   readonly text: () => string;
 }
 
-/** A value of an input: JSON, and whole numbers of any size. */
+/** A value of an input: JSON, and numbers of any size and precision. */
 export type InputValue =
   | JsonValue
   | bigint
+  | NumberText
   | readonly InputValue[]
   | { readonly [name: string]: InputValue };
 

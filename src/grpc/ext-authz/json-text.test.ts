@@ -1,4 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { NumberText } from "../../decision/number-text.ts";
+import { compareNumberTexts } from "../../engine/term-decimal.ts";
 import { parseJsonText } from "./json-text.ts";
 
 const nested = (depth: number): string => `${'{"a":['.repeat(depth / 2)}${"]}".repeat(depth / 2)}`;
@@ -23,6 +26,8 @@ describe("parseJsonText()", () => {
     ["is nested deeper than 64", "[".repeat(4_000_000)],
     ["has a number of more than 1000 digits", "9".repeat(1_001)],
     ["has a number beyond the range of a double", '{"a":-1e400}'],
+    ["has a number beyond the range of a double", "[0.01e-400]"],
+    ["has a number of more than 1000 digits", `0.${"1".repeat(1_000)}`],
   ])("refuses what %s, and shows nothing of it", (why, text) => {
     let message = "";
     try {
@@ -44,6 +49,34 @@ describe("parseJsonText()", () => {
       -0,
     ]);
     expect(parseJsonText(`-${"9".repeat(999)}`)).toBe(1n - 10n ** 999n);
+  });
+
+  it("keeps the digits of numbers that no double is", () => {
+    const texts = ["0.1234567890123456789", "-1.0000000000000000001", "0.99999999999999999999"];
+    const small = ["5e-324", "-2.2250738585072014E-309", `0.${"0".repeat(990)}1E+990`];
+    for (const text of [...texts, ...small]) {
+      expect(parseJsonText(text)).toEqual(new NumberText(text));
+    }
+    expect(JSON.stringify(parseJsonText(`[${texts.join()}]`))).toBe(`[${texts.join()}]`);
+    expect(parseJsonText("[0.1234567890123, 1.5E-300, 0e999, 0.000e-9, 1e22, -0]")).toEqual([
+      ...[0.1234567890123, 1.5e-300, 0, 0, 1e22, -0],
+    ]);
+  });
+
+  it("reads a number of few characters as the double whose shortest text says the same", () => {
+    const text = fc.stringMatching(/^-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,8})?([eE][+-]?[0-9]{1,3})?$/);
+    fc.assert(
+      fc.property(text, (source) => {
+        let value: unknown;
+        try {
+          value = parseJsonText(source);
+        } catch {
+          return;
+        }
+        const told = value instanceof NumberText ? value.text : String(value);
+        expect(compareNumberTexts(told, source)).toBe(0);
+      }),
+    );
   });
 
   it("stops at more values than an input has room for", () => {

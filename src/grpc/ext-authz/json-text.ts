@@ -1,21 +1,28 @@
 /** JSON from a request's body, read as OPA's Envoy plugin reads it. */
 import { readJson } from "../../base/read-json.ts";
+import { NumberText } from "../../decision/number-text.ts";
 import type { InputValue } from "../../pipeline/pipeline.ts";
 import { JSON_DEPTH_MAX } from "../struct-reader.ts";
 import { endOfMatch } from "./end-of-match.ts";
 import { malformed } from "./malformed.ts";
 
-/** Digits of a whole number; reading and writing them takes time that grows with their square. */
+/** Of a number; reading and writing its digits takes time that grows with their square. */
 const DIGITS_MAX = 1_000;
+
+/** Of so many characters no number has more digits than a double keeps. */
+const KEPT_CHARACTERS_MAX = 15;
+
+/** Doubles nearer to zero have fewer digits. */
+const NORMAL_MIN = 2 ** -1_022;
 
 /** An input has no room for more. */
 const VALUES_MAX = 32_768;
 
 /**
- * The value that a body, or a part of it, says. Whole numbers are exact, others the nearest double. Of
- * a name given twice the last value counts; half a surrogate pair becomes U+FFFD. Objects inherit
- * nothing. With `alike`, a name given twice is refused, and NaN stands for a number that readers may
- * take for different ones: all but whole ones that a double holds, written as such.
+ * The value that a body, or a part of it, says. Numbers are exact. Of a name given twice the last value
+ * counts; half a surrogate pair becomes U+FFFD. Objects inherit nothing. With `alike`, a name given
+ * twice is refused, and NaN stands for a number that readers may take for different ones: all but whole
+ * ones that a double holds, written as such.
  *
  * Throws `PdpError` `invalid-argument`, which shows nothing of the text.
  */
@@ -117,17 +124,14 @@ class JsonReader {
     return value;
   }
 
-  #number(): number | bigint {
+  #number(): number | bigint | NumberText {
     const end = endOfMatch(NUMBER, this.#text, this.#at);
     if (end === this.#at) throw this.#fault();
     const source = this.#text.slice(this.#at, end);
     this.#at = end;
+    if (!this.#isAlike) return exact(source);
     const value = Number(source);
-    if (this.#isAlike) return PLAIN_INTEGER.test(source) && isSafe(value) ? value : Number.NaN;
-    if (isSafe(value)) return value;
-    if (INTEGER.test(source)) return exact(source);
-    if (Number.isFinite(value)) return value;
-    throw malformed("body", "has a number beyond the range of a double");
+    return PLAIN_INTEGER.test(source) && Number.isSafeInteger(value) ? value : Number.NaN;
   }
 
   /** Steps over the character, if it is the next. */
@@ -155,7 +159,7 @@ const PLAIN_STRING = /"[^"\\\u0000-\u001f]*"/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[Ee][+-]?\d+)?/y;
 const INTEGER = /^-?\d+$/;
 const PLAIN_INTEGER = /^(?:0|-?[1-9]\d*)$/;
-const isSafe = Number.isSafeInteger;
+const ZERO = /^-?0(?:\.0+)?(?:[Ee]|$)/;
 
 function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
@@ -168,7 +172,18 @@ function endOfString(text: string, from: number): number {
   return at + 1;
 }
 
-function exact(source: string): bigint {
-  if (source.length <= DIGITS_MAX) return BigInt(source);
-  throw malformed("body", `has a number of more than ${DIGITS_MAX} digits`);
+function exact(source: string): number | bigint | NumberText {
+  const value = Number(source);
+  const size = Math.abs(value);
+  const isKept = source.length <= KEPT_CHARACTERS_MAX && size >= NORMAL_MIN && size < Infinity;
+  if (isKept || (value === 0 && ZERO.test(source))) return value;
+  if (source.length > DIGITS_MAX) {
+    throw malformed("body", `has a number of more than ${DIGITS_MAX} digits`);
+  }
+  if (INTEGER.test(source)) return Number.isSafeInteger(value) ? value : BigInt(source);
+  // Policies that compute with it could take as much time as its exponent says.
+  if (value === 0 || size === Infinity) {
+    throw malformed("body", "has a number beyond the range of a double");
+  }
+  return new NumberText(source);
 }

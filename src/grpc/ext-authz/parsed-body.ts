@@ -47,9 +47,8 @@ const truncated: ParsedBody = Object.freeze({ parsedBody: null, isTruncated: tru
  * Reads the body by the request's headers. Throws `PdpError` `invalid-argument` that names the field,
  * where the body is not what the content type says, where content-length is no integer, and where a
  * gRPC call's path has not two segments. Unlike the plugin, it refuses what follows JSON text
- * (`{} null`), whole numbers of more than 1,000 digits, and nesting beyond 64; it rounds fractions to
- * doubles; and what is not UTF-8 becomes U+FFFD. Throws `too-large` for more than 256 KiB, of a gRPC
- * call 64 KiB.
+ * (`{} null`), numbers of more than 1,000 digits or beyond the range of a double, and nesting beyond 64;
+ * and what is not UTF-8 becomes U+FFFD. Throws `too-large` for more than 256 KiB, of a gRPC call 64 KiB.
  */
 export function parseBody(source: BodySource): ParsedBody {
   const { headers } = source;

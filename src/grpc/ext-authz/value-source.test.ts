@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { httpCheck } from "../../../test/support/http-check.ts";
+import { NumberText } from "../../decision/number-text.ts";
 import type { InputValue } from "../../pipeline/pipeline.ts";
 import type { HttpCheck } from "./check-request.ts";
 import type { RouteBody } from "./route-body.ts";
@@ -27,6 +28,7 @@ const body: InputValue = {
 };
 Object.assign(body["agent"] as object, {
   ...{ two: ["a", "b"], empty: [], spelt: "public", SPELT: "secret", deep: { a: "b" }, minus: -0 },
+  precise: new NumberText("0.99999999999999999999"),
 });
 const bodyOf = (value: InputValue, given: Partial<RouteBody> = {}) => {
   return (): RouteBody => ({ value, names: "json", query: {}, isReplaced: false, ...given });
@@ -65,6 +67,7 @@ describe("parseValueSource()", () => {
   it.each([
     ...["part", "is", "none", "two", "empty", "owner/length", "list/0", "Owner", "li\u017ft"],
     ...["spelt", "spelT", "deep", "OWNER/x", "list", "big", "minus", "own_er"],
+    ...["precise", "precise/text", "precise/other"],
   ])("refuses body/agent/%s, which is there and is not one text", (name) => {
     const field = `attributes.request.http.body.agent.${name.replaceAll("/", ".")}`;
     const why =

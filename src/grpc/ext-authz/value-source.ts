@@ -4,6 +4,7 @@
  * `principal`, or `xfcc/uri`.
  */
 import type { PdpError } from "../../decision/error.ts";
+import { NumberText } from "../../decision/number-text.ts";
 import type { InputDocument, InputValue } from "../../pipeline/pipeline.ts";
 import type { HttpCheck } from "./check-request.ts";
 import { clientCertificateField } from "./client-certificate.ts";
@@ -173,7 +174,7 @@ interface FactPlace {
 function factIn(value: InputValue, { path, names, field }: FactPlace): string | undefined {
   let at = value;
   for (const name of path) {
-    if (typeof at !== "object" || at === null || isList(at)) throw refused(field);
+    if (!isDocument(at)) throw refused(field);
     const member = memberOf(at, name, names);
     if (member === "unclear") throw refused(field);
     if (member === undefined) return undefined;
@@ -188,12 +189,15 @@ function factIn(value: InputValue, { path, names, field }: FactPlace): string | 
 function memberAt(value: InputValue, names: readonly string[]): InputValue | undefined {
   let at: InputValue | undefined = value;
   for (const name of names) {
-    if (typeof at !== "object" || at === null || isList(at) || !Object.hasOwn(at, name)) {
-      return undefined;
-    }
+    if (at === undefined || !isDocument(at) || !Object.hasOwn(at, name)) return undefined;
     at = at[name];
   }
   return at;
+}
+
+function isDocument(value: InputValue): value is InputDocument {
+  const isObject = typeof value === "object" && value !== null;
+  return isObject && !isList(value) && !(value instanceof NumberText);
 }
 
 function isList(value: InputValue): value is readonly InputValue[] {

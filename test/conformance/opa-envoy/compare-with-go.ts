@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { expect } from "vitest";
+import { NumberText } from "../../../src/decision/number-text.ts";
+import { readDecimal } from "../../../src/engine/term-decimal.ts";
 import { parseMediaType } from "../../../src/grpc/ext-authz/media-type.ts";
 import { parseBody } from "../../../src/grpc/ext-authz/parsed-body.ts";
 import { ParsedPath } from "../../../src/grpc/ext-authz/parsed-path.ts";
@@ -50,9 +52,11 @@ export function askGo(cases: readonly Case[]): Answer[] {
     .map((line) => JSON.parse(line) as Answer);
 }
 
-/** A value as text that says all of it: members in order, bigints, no prototypes. */
+/** A value as text that says all of it: members in order, all digits, no prototypes. */
 function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "number" || typeof value === "bigint") return shownNumber(String(value));
+  if (value instanceof NumberText) return shownNumber(value.text);
   if (Array.isArray(value)) return `[${value.map(shown).join()}]`;
   if (typeof value !== "object" || value === null) return String(value);
   expect(Object.getPrototypeOf(value)).toBe(null);
@@ -72,7 +76,8 @@ function shownTagged(value: Tagged): string {
 }
 
 function shownNumber(source: string): string {
-  return /^-?\d+$/.test(source) && source !== "-0" ? source : String(Number(source));
+  const { negative, digits, point } = readDecimal(source);
+  return `${negative ? "-" : ""}0.${digits}e${point}`;
 }
 
 function plain(members: object): object {

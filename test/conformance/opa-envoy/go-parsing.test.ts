@@ -137,6 +137,8 @@ const STRICTER_CASES: readonly (readonly [string, Kind, string, RegExp])[] = [
   ["JSON that is nested deeper", "json", "[".repeat(65) + "]".repeat(65), /deeper than 64/],
   ["numbers beyond a double", "json", "1e400", /beyond the range/],
   ["numbers of more digits", "json", "1".repeat(1_001), /more than 1000 digits/],
+  ["fractions of more digits", "json", `0.${"1".repeat(1_001)}`, /more than 1000 digits/],
+  ["numbers that no double is as small as", "json", "1e-400", /beyond the range/],
 ];
 
 function form(disposition: string): string {

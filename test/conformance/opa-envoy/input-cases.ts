@@ -119,6 +119,8 @@ const packed = (http: Http): Http => ({
   ...http,
   ...{ body: "", rawBody: Buffer.from(http.body ?? "") },
 });
+/** More digits than a double keeps. */
+const precise = "0.1234567890123456789";
 const form = "application/x-www-form-urlencoded";
 const parts = [
   '--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n',
@@ -132,6 +134,30 @@ const bodyCases = (
     ['input.parsed_body == {"a": [1, "b", null, true]}', json('{"a":[1,"b",null,true]}')],
     ["input.parsed_body == 12345678901234567890", json("12345678901234567890")],
     ["input.parsed_body == 1.5", json("1.50")],
+    ["input.parsed_body == 0.1234567890123456789", json(precise)],
+    ["input.parsed_body != 0.12345678901234568", json(precise)],
+    ["input.parsed_body < 1", json("0.9999999999999999999")],
+    ["input.parsed_body > 1", json("1.0000000000000000001")],
+    ["input.parsed_body == 1", json("1.00000000000000000000")],
+    ["input.parsed_body in {1, 2}", json("1.00000000000000000000")],
+    ["input.parsed_body > 0", json("5e-324")],
+    ["input.parsed_body[0] == input.parsed_body[1]", json("[1.5e-309, 0.00000000000000015E-293]")],
+    ["input.parsed_body.a + 1 > 1.1234567890123456", json(`{"a":${precise}}`)],
+    // Go formats a double here.
+    ['sprintf("%v", [input.parsed_body]) == "0.12345678901234568"', json(precise)],
+    ["input.parsed_body * 2 == 0.2469135780246913578", json(precise)],
+    ["round(input.parsed_body * 100) == 12", json(precise)],
+    ["input.parsed_body != 0.12345678901234567891", json(precise)],
+    ["sum(input.parsed_body) == 0.2469135780246913578", json(`[${precise}, ${precise}]`)],
+    [
+      "sort(input.parsed_body)[0] == 0.1234567890123456788",
+      json(`[${precise}, ${precise.slice(0, -1)}8]`),
+    ],
+    ["json.marshal(input.parsed_body) == `[1234567890.12345678]`", json("[1234567890.12345678]")],
+    [
+      "to_number(json.marshal(input.parsed_body)) == input.parsed_body",
+      json("0.12345678901234567"),
+    ],
     ['input.parsed_body.a == "é\\n"', json('{"a":"\\u00e9\\n"}')],
     ["input.parsed_body.a == 2", json('{"a":1,"a":2}')],
     ['input.parsed_body["__proto__"] == 1', json('{"__proto__":1}')],
