@@ -5,6 +5,7 @@
 import { createControlServer, refuseSecondServer } from "./admin/control-server.ts";
 import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/logger.ts";
+import { silentMeter } from "./base/meter.ts";
 import type { Tracer } from "./base/tracer.ts";
 import { createUuidV7 } from "./base/uuid-v7.ts";
 import { type BundlesDeps, createBundles } from "./bundle/bundles.ts";
@@ -17,8 +18,9 @@ import { createDecisionService } from "./grpc/decision-service.ts";
 import { createExtAuthz } from "./grpc/ext-authz/ext-authz-service.ts";
 import { createExtAuthzTrial } from "./grpc/ext-authz/ext-authz-trial.ts";
 import { createGrpcServer, type GrpcServer, type GrpcServerDeps } from "./grpc/grpc-server.ts";
-import { createPipeline } from "./pipeline/create-pipeline.ts";
+import { createPipeline, type PipelineDeps } from "./pipeline/create-pipeline.ts";
 import { createHostData } from "./pipeline/host-data.ts";
+import type { Pipeline } from "./pipeline/pipeline.ts";
 import { servePermissionSets } from "./serving-permission-sets.ts";
 import { serveRoutes } from "./serving-routes.ts";
 import { createPrepareInWorker } from "./start-prepare-worker.ts";
@@ -95,27 +97,26 @@ async function start(
   });
   stops.push(routes.close);
 
-  const pipeline = createPipeline({
-    policies: bundles.policies,
-    permissionSets,
-    createId: createUuidV7(clock),
-    shadow,
-    ...{ clock, meter, logger, options: config.pipeline },
-  });
+  const decides = {
+    ...{ policies: bundles.policies, permissionSets, createId: createUuidV7(clock) },
+    ...{ clock, options: config.pipeline },
+  };
+  const pipeline = createPipeline({ ...decides, shadow, meter, logger });
   const handlers = createDecisionService({ pipeline, batchItemsMax: config.grpc.batchItemsMax });
 
-  const { questions } = routes;
-  const authorization = { pipeline, clock, routes: questions, options: config.extAuthz };
+  const authorization = { clock, routes: routes.questions, options: config.extAuthz };
   const control = createControlServer({
     ...{ clock, logger, handlers, bundles, shadow, options: config.admin },
     cache: inspection,
-    envoy: { try: createExtAuthzTrial(authorization) },
+    envoy: {
+      try: createExtAuthzTrial({ ...authorization, pipeline: trialPipeline(decides, logger) }),
+    },
     status: health.report,
   });
   stops.push(() => control.close());
   await control.listen();
 
-  const extAuthz = createExtAuthz({ ...authorization, logger, meter });
+  const extAuthz = createExtAuthz({ ...authorization, pipeline, logger, meter });
   const doors = {
     handlers: new Map([...handlers, ...extAuthz.handlers]),
     inBand: extAuthz.inBand,
@@ -123,6 +124,15 @@ async function start(
   };
   const { addresses } = await startGrpc(parts, doors, stops);
   return { addresses, diagnostics, close: () => stopAll(stops, logger) };
+}
+
+/** Decides what is tried out as all else, but nobody counts it, and candidates don't hear of it. */
+function trialPipeline(
+  decides: Omit<PipelineDeps, "meter" | "logger" | "shadow">,
+  logger: Logger,
+): Pipeline {
+  const told = { meter: silentMeter, logger: logger.child({ trial: true }) };
+  return createPipeline({ ...decides, ...told });
 }
 
 /** The last thing that starts: from here on there are callers. */

@@ -1,5 +1,19 @@
 import { readFileSync } from "node:fs";
-import { fromBinary, fromJson, type JsonValue, toBinary, toJson } from "@bufbuild/protobuf";
+import {
+  createRegistry,
+  fromBinary,
+  fromJson,
+  type JsonValue,
+  toBinary,
+  toJson,
+} from "@bufbuild/protobuf";
+import {
+  file_google_protobuf_duration,
+  file_google_protobuf_empty,
+  file_google_protobuf_struct,
+  file_google_protobuf_timestamp,
+  file_google_protobuf_wrappers,
+} from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
 import { readJson } from "../base/read-json.ts";
 import type { Trial, TrialDecision } from "../grpc/ext-authz/ext-authz-trial.ts";
@@ -15,6 +29,12 @@ import { createControlClient } from "./control-client.ts";
 import { socketOf } from "./decision-commands.ts";
 import { type ServerOptions, withServerOptions } from "./request-options.ts";
 import { renderTable, writeText } from "./terminal.ts";
+
+/** What an `Any` of typed metadata may hold in the JSON: protobuf's own types, and no filter's. */
+const registry = createRegistry(
+  ...[file_google_protobuf_struct, file_google_protobuf_wrappers, file_google_protobuf_empty],
+  ...[file_google_protobuf_duration, file_google_protobuf_timestamp],
+);
 
 /** Adds `envoy try`. */
 export function addEnvoyCommands(program: Command, context: CommandContext): void {
@@ -60,7 +80,7 @@ async function textOf({ io }: CommandContext, file: string): Promise<string> {
 
 function requestOf(file: string, text: string): CheckRequest {
   try {
-    return fromJson(CheckRequestSchema, readJson(text) as JsonValue);
+    return fromJson(CheckRequestSchema, readJson(text) as JsonValue, { registry });
   } catch (error) {
     const expected = "expected an envoy.service.auth.v3.CheckRequest as JSON";
     throw new CliError(`${file}: ${(error as Error).message}; ${expected}`, error);

@@ -78,6 +78,13 @@ async function reportOf(application: string): Promise<ShadowReport> {
   return (await reports()).find((one) => one.application === application) as ShadowReport;
 }
 
+/** How many decisions the server has counted for Envoy. */
+async function decisionsMade(): Promise<number> {
+  const metrics = await (await fetch(`${server.diagnostics}/metrics`)).text();
+  const counts = metrics.matchAll(/^postern_decisions_total\{application="envoy",.*\} (\d+)$/gm);
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
 /** Asks the server about a permission; 0 = it is allowed. */
 async function check(...args: string[]): Promise<number | null> {
   return (await workspace.postern("check", ...args)).status;
@@ -122,6 +129,27 @@ describe("a candidate", () => {
       { kind: "failed", candidate: { allowed: false, reason: "indeterminate:conflict" } },
     ]);
     expect(JSON.stringify(report)).not.toContain("s3cret");
+  });
+
+  it("hears nothing of what is tried out, which counts for no decision", async () => {
+    const path = "/articles?tried";
+    const headers = { "x-caller": "reader" };
+    const file = join(workspace.folder, "check.json");
+    await writeFile(
+      file,
+      JSON.stringify({ attributes: { request: { http: { method: "GET", path, headers } } } }),
+    );
+    const before = { counts: (await reportOf("envoy")).counts, made: await decisionsMade() };
+    const tried = await workspace.postern("envoy", "try", file, "--socket", "state/control.sock");
+    expect([tried.status, tried.stdout]).toEqual([0, expect.stringContaining("policy:allow")]);
+    // Candidates come in the order of the decisions, so that this one comes last.
+    expect((await httpCall(envoy.port, { method: "GET", path, headers })).status).toBe(200);
+    const changed = before.counts.changed + 1;
+    await expect
+      .poll(async () => (await reportOf("envoy")).counts.changed, soon)
+      .toBeGreaterThanOrEqual(changed);
+    expect((await reportOf("envoy")).counts).toEqual({ ...before.counts, changed });
+    expect(await decisionsMade()).toBe(before.made + 1);
   });
 
   it("that is no bundle is refused, and harms nobody", async () => {

@@ -31,7 +31,10 @@ interface Notes {
   readonly decisions: TrialDecision[];
 }
 
-/** What the trial asks with: all that the door has but its log and counts, which are for answers. */
+/**
+ * What the trial asks with: all that the door has but its log and counts, which are for answers. So must
+ * the pipeline be one of its own, whose decisions nobody counts or compares.
+ */
 export interface ExtAuthzTrialDeps extends Omit<ExtAuthzDeps, "logger" | "meter"> {
   readonly routes: RouteQuestions;
 }

@@ -193,6 +193,17 @@ describe("postern envoy try", () => {
     expect(malformed.stdout).toMatch(/^refused +attributes\.request\.http: is missing$/m);
   });
 
+  it("takes typed metadata of protobuf's own types, and names the type of others", async () => {
+    const typed = (type: string, value: object) => ({
+      typedFilterMetadata: { "a.filter": { "@type": `type.googleapis.com/${type}`, ...value } },
+    });
+    const metadataContext = typed("google.protobuf.Struct", { value: { tier: 1 } });
+    expect((await tryFile({ ...http("user-123"), metadataContext })).status).toBe(0);
+    const unknown = typed("a.Filter", { tier: 1 });
+    const { status, stderr } = await tryFile({ ...http("user-123"), metadataContext: unknown });
+    expect([status, stderr]).toEqual([2, expect.stringContaining("a.Filter is not in the")]);
+  });
+
   it("has no verdict on what is no check", async () => {
     const { status, stderr } = await tryFile({ request: { http: { methode: "GET" } } });
     expect(status).toBe(2);
