@@ -29,4 +29,6 @@ export interface CallNotes {
   decidedBatch(batch: BatchNote): void;
   /** There is no decision, and the answer says so; `kind` is one of `ErrorKind`. */
   failed(kind: string): void;
+  /** Does this once the handler's answer is sent; never if the call has been answered otherwise. */
+  onceSent(effect: () => void): void;
 }

@@ -226,6 +226,36 @@ describe("createCallGate()", () => {
     ]);
   });
 
+  it("does what is for an answer once that is sent, and not where another is, or none", async () => {
+    const effects: string[] = [];
+    const noting = (name: string, notes: CallNotes | undefined) => {
+      notes!.onceSent(() => effects.push(name));
+      return bytes;
+    };
+    const sent = await pass((_, { notes }) => {
+      const answer = noting("sent", notes);
+      expect(effects).toEqual([]);
+      return answer;
+    });
+    expect(sent.answer).toBe(bytes);
+
+    const work = Promise.withResolvers<void>();
+    const late = await pass((_, { notes }) => work.promise.then(() => noting("late", notes)), 251);
+    expect(late.answer).toBe(GrpcCode.DEADLINE_EXCEEDED);
+    work.resolve();
+    await expect.poll(() => late.notes).toContain("postern_grpc_waiting_calls 0");
+    await pass((_, { notes }, call) => {
+      call.isCancelled = true;
+      return noting("cancelled", notes);
+    });
+    await pass((_, { notes }) => {
+      noting("failed", notes);
+      throw new PdpError("unavailable", "no directory");
+    });
+    await new Promise(setImmediate);
+    expect(effects).toEqual(["sent"]);
+  });
+
   it("tells who works on a cancelled call that the deadline has passed", async () => {
     const deadlines: number[] = [];
     const { notes } = await pass((_, { deadline }, call) => {

@@ -72,9 +72,16 @@ function createUnaryGate(parts: GateParts): CallGate["unary"] {
   return (method, handler, inBand) => {
     const ended = createEnding(method, parts);
 
-    function succeed(call: GatedCall, served: ServedCall, answer: Uint8Array): void {
-      ended(call.isCancelled ? GrpcCode.CANCELLED : GrpcCode.OK, served);
+    /** Whether anybody is there to get it. */
+    function send(call: GatedCall, served: ServedCall, answer: Uint8Array): boolean {
+      const { isCancelled } = call;
+      ended(isCancelled ? GrpcCode.CANCELLED : GrpcCode.OK, served);
       call.succeed(answer, inBand !== undefined);
+      return !isCancelled;
+    }
+
+    function succeed(call: GatedCall, served: ServedCall, answer: Uint8Array): void {
+      if (send(call, served, answer)) served.sent();
     }
 
     function fail(call: GatedCall, served: ServedCall, error: unknown): void {
@@ -82,7 +89,7 @@ function createUnaryGate(parts: GateParts): CallGate["unary"] {
       if (pdpError.kind === "internal") logUnforeseen(pdpError, method, { logger, served });
       served.failed(pdpError.kind);
       if (inBand !== undefined) {
-        succeed(call, served, inBand(pdpError));
+        send(call, served, inBand(pdpError));
         return;
       }
       const failure = grpcFailure(pdpError);

@@ -28,6 +28,7 @@ export class ServedCall implements UnaryCall, Deadline, CallNotes {
   readonly #call: CallOfCaller;
   readonly #reservedMs: number;
   #carried: (() => TraceHeaders) | undefined;
+  #onceSent: (() => void) | undefined;
 
   constructor(call: CallOfCaller, startedMs: number) {
     this.peer = call.peer;
@@ -73,5 +74,14 @@ export class ServedCall implements UnaryCall, Deadline, CallNotes {
 
   failed(kind: string): void {
     this.failure = kind;
+  }
+
+  onceSent(effect: () => void): void {
+    this.#onceSent = effect;
+  }
+
+  /** What the handler has answered is on its way. */
+  sent(): void {
+    this.#onceSent?.();
   }
 }

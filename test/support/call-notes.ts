@@ -7,6 +7,7 @@ export const silentNotes: CallNotes = {
   decided: () => {},
   decidedBatch: () => {},
   failed: () => {},
+  onceSent: (effect) => effect(),
 };
 
 /** Notes, and what was noted: in order, by name. */
@@ -17,5 +18,6 @@ export function keptNotes(): CallNotes & { readonly noted: readonly [string, unk
     ...{ noted, traceId: undefined, decided: note("decided") },
     carries: (headers) => note("carries")(headers()),
     ...{ decidedBatch: note("decidedBatch"), failed: note("failed") },
+    onceSent: (effect) => effect(),
   };
 }

@@ -2,10 +2,12 @@ import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/p
 import fc from "fast-check";
 import { Create } from "typebox/value";
 import { describe, expect, it } from "vitest";
+import { silentNotes } from "../../../test/support/call-notes.ts";
 import { fakePipeline } from "../../../test/support/fake-pipeline.ts";
 import { manualClock } from "../../../test/support/manual-clock.ts";
 import { notingMeter } from "../../../test/support/noting-meter.ts";
 import { callFrom } from "../../../test/support/pipeline.ts";
+import type { CallNotes } from "../../base/call-notes.ts";
 import { type LogFields, silentLogger } from "../../base/logger.ts";
 import { allow, deny } from "../../decision/decision.ts";
 import { type ErrorKind, PdpError } from "../../decision/error.ts";
@@ -48,6 +50,7 @@ interface Given {
   readonly extensions?: Record<string, string>;
   readonly options?: Partial<ExtAuthzOptions>;
   readonly pipeline?: Partial<Pipeline>;
+  readonly notes?: CallNotes;
 }
 
 /** A door whose log and counts are kept. */
@@ -67,7 +70,8 @@ function door({ options = {}, pipeline = {} }: Pick<Given, "options" | "pipeline
     const attributes = { contextExtensions: given.extensions ?? {}, request: { http } };
     const message: MessageInitShape<typeof CheckRequestSchema> = { attributes };
     const bytes = toBinary(CheckRequestSchema, create(CheckRequestSchema, message));
-    const answer = fromBinary(CheckResponseSchema, await handler!(bytes, callFrom()));
+    const call = { ...callFrom(), notes: given.notes };
+    const answer = fromBinary(CheckResponseSchema, await handler!(bytes, call));
     const { status, httpResponse: response, dynamicMetadata: metadata } = answer;
     return { code: status?.code, response, metadata };
   };
@@ -241,6 +245,16 @@ describe("a dry run", () => {
     expect(lines.at(-1)).toMatchObject({ unlogged: 5 });
     await ask({ path });
     expect(notes).toHaveLength(26);
+  });
+
+  it("is no pass where the call is answered otherwise meanwhile", async () => {
+    const sent: (() => void)[] = [];
+    const callNotes = { ...silentNotes, onceSent: (effect: () => void) => void sent.push(effect) };
+    const { ask, lines, notes } = door({ options: { decide: "rbac" } });
+    expect((await ask({ extensions: tried, notes: callNotes })).code).toBe(0);
+    expect([lines, notes, sent]).toEqual([[], [], [expect.any(Function)]]);
+    sent[0]!();
+    expect([lines.length, notes]).toEqual([1, ["postern_dry_run_passes_total platform missing 1"]]);
   });
 
   it("is said at the start where it holds for all", () => {
