@@ -23,6 +23,11 @@ const developer = permissionSet({
 const service = { type: "service", id: "spiffe://example/brain", properties: emptyObject } as const;
 
 describe("createPipeline()", () => {
+  it("serves the applications that have an active policy", () => {
+    const { serves } = stagePipeline();
+    expect([serves("platform"), serves("other"), serves("")]).toEqual([true, false, false]);
+  });
+
   it("refuses a time zone that does not exist, naming the place", () => {
     const settings = { mfaMaxAgeSeconds: 900, zone: "Mars", unknownSubjects: "deny" } as const;
     expect(() => stagePipeline({ options: { applications: { crm: settings } } })).toThrow(

@@ -108,7 +108,8 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     return counted(deny(frame, reason));
   }
   const { trusts } = questions;
-  return { check, checkBatch, mfaRequired, permissionSet, evaluate, trusts, refuse };
+  const serves = (application: string) => deps.policies.get(application) !== undefined;
+  return { check, checkBatch, mfaRequired, permissionSet, evaluate, trusts, serves, refuse };
 }
 
 interface BatchParts extends PipelineDeps {

@@ -105,9 +105,12 @@ export interface Pipeline {
   evaluate<Detail>(query: PolicyQuery<Detail>, call: CallContext): PolicyVerdict<Detail>;
   /** Whether the caller may ask about any subject. */
   trusts(call: CallContext): boolean;
+  /** Whether the application has an active policy. */
+  serves(application: string): boolean;
   /**
    * Denies what a door can't put to a policy, but has to answer; counted as any decision, and logged
-   * with the error that is the cause. `application` is one that the configuration names.
+   * with the error that is the cause. `application` is one that the configuration names, or that has a
+   * policy: nobody who asks makes up a label of the counts.
    */
   refuse(application: string, reason: DenyReason, cause?: RefusalCause): Decision;
 }

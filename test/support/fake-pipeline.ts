@@ -35,6 +35,7 @@ export function fakePipeline(overrides: Partial<Pipeline> = {}): Pipeline {
       return { decision: deny(frame, "deny:policy"), detail: reading?.detail };
     },
     trusts: () => true,
+    serves: () => true,
     refuse: (application, reason) => deny({ ...fakeFrame, application }, reason),
     ...overrides,
   };

@@ -10,6 +10,8 @@ export interface Asked {
   /** As the route has them. */
   readonly extensions: TextMap;
   readonly call: UnaryCall;
+  /** The way that is at work; of `both` it is first that, and `rego` once the policy is asked. */
+  way: string;
 }
 
 /** A decision, and what is to happen beside it; `undefined` = what Envoy does by default. */

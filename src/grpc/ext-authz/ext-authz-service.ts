@@ -73,10 +73,16 @@ export function createExtAuthz(deps: ExtAuthzDeps): ExtAuthz {
   const ways = createWays({ pipeline, options, askRoute: routes.ask });
   const dryRuns = createDryRuns({ ...deps, routes });
 
-  function refused(thrown: unknown, way: string = options.decide, asked?: Asked): Uint8Array {
+  /** Who was to answer; one that the route asks for has a name of its own only where it has a policy. */
+  function applicationOf(way: string, extensions: TextMap): string {
+    if (way !== "rego") return options.rbac.application;
+    const named = extensions["postern.application"];
+    return named !== undefined && pipeline.serves(named) ? named : options.application;
+  }
+
+  function refused(thrown: unknown, application: string, asked?: Asked): Uint8Array {
     const error = toPdpError(thrown);
     const { reason, status, isTold, isFailure } = REFUSALS[error.kind];
-    const { application } = way === "rego" ? options : options.rbac;
     const notes = asked?.call.notes;
     const decision = pipeline.refuse(application, reason, { error, notes });
     if (isFailure) notes?.failed(error.kind);
@@ -89,22 +95,24 @@ export function createExtAuthz(deps: ExtAuthzDeps): ExtAuthz {
   }
 
   const check: UnaryHandler = (bytes, call) => {
-    let way: string | undefined;
+    let way: string = options.decide;
+    let extensions: TextMap = {};
     let asked: Asked | undefined;
     const answered = ({ decision, answer }: Outcome): Uint8Array => {
       call.notes?.decided(decision);
       const pass = decision.allowed || !asked ? undefined : dryRuns.passOf(asked, decision);
       return pass === undefined ? encodeAuthorization(decision, answer) : encodeDryRunPass(pass);
     };
-    const failed = (error: unknown) => refused(error, way, asked);
+    const failed = (error: unknown) =>
+      refused(error, applicationOf(asked?.way ?? way, extensions), asked);
     call.notes?.carries(() => traceHeadersOf(bytes));
     try {
-      const extensions = readContextExtensions(bytes);
+      extensions = readContextExtensions(bytes);
+      way = extensions["postern.decide"] ?? way;
       checkExtensions(extensions);
-      asked = { bytes, extensions, call };
-      way = extensions["postern.decide"] ?? options.decide;
+      asked = { bytes, extensions, call, way };
       const decide = ways.get(way);
-      if (decide === undefined) throw unknownWay(way);
+      if (decide === undefined) throw unknownWay(way, [...ways.keys()]);
       const outcome = decide(asked);
       return outcome instanceof Promise ? outcome.then(answered).catch(failed) : answered(outcome);
     } catch (error) {
@@ -115,7 +123,7 @@ export function createExtAuthz(deps: ExtAuthzDeps): ExtAuthz {
   const method = `/${AUTHORIZATION_SERVICE}/Check`;
   return {
     handlers: new Map([[method, check]]),
-    inBand: new Map([[method, (error) => refused(error)]]),
+    inBand: new Map([[method, (error) => refused(error, applicationOf(options.decide, {}))]]),
   };
 }
 
@@ -134,10 +142,9 @@ function checkExtensions(extensions: TextMap): void {
   checkDryRun(extensions);
 }
 
-function unknownWay(way: string): PdpError {
-  const expected = "expected rego, rbac or both";
+function unknownWay(way: string, known: readonly string[]): PdpError {
   return invalidField(
     "attributes.context_extensions.postern.decide",
-    `${quoted(way, SHOWN_MAX)} is no way; ${expected}`,
+    `${quoted(way, SHOWN_MAX)} is no way; expected one of ${known.join(", ")}`,
   );
 }

@@ -98,6 +98,7 @@ export function createWays({ pipeline, options, askRoute }: WaysDeps): ReadonlyM
   function both(asked: Asked): Outcome | Promise<Outcome> {
     const restricted = (permitted: Outcome): Outcome => {
       if (!permitted.decision.allowed) return permitted;
+      asked.way = "rego";
       const outcome = rego(asked);
       if (!outcome.decision.allowed) return outcome;
       return { ...outcome, answer: joined(permitted.answer, outcome) };
@@ -106,11 +107,8 @@ export function createWays({ pipeline, options, askRoute }: WaysDeps): ReadonlyM
     return permitted instanceof Promise ? permitted.then(restricted) : restricted(permitted);
   }
 
-  return new Map<string, Decide>([
-    ["rego", rego],
-    ["rbac", rbac],
-    ["both", both],
-  ]);
+  const ways: Record<ExtAuthzOptions["decide"], Decide> = { rego, rbac, both };
+  return new Map(Object.entries(ways));
 }
 
 /** Like OPA's plugin, doesn't mind slashes at the ends, or several. */
