@@ -15,6 +15,7 @@ import { systemClock } from "../src/base/clock.ts";
 import { silentLogger } from "../src/base/logger.ts";
 import { type PipelineOptions, pipelineOptionsSchema } from "../src/pipeline/options.ts";
 import { serveRoutes } from "../src/serving-routes.ts";
+import { readRoutesInWorker } from "../src/start-routes-worker.ts";
 import { notingMeter } from "../test/support/noting-meter.ts";
 import { printTable } from "./support/figures.ts";
 
@@ -41,6 +42,7 @@ async function main(): Promise<void> {
     trust: (Create(pipelineOptionsSchema) as PipelineOptions).trust,
     ...{ clock: systemClock, logger: silentLogger, meter: notingMeter().meter },
     health: { set: (_, state) => state === "ok" && activated() },
+    readRoutes: readRoutesInWorker,
   });
   const takeTurns = watchTurns();
   const rows: string[][] = [];

@@ -24,6 +24,7 @@ import type { Pipeline } from "./pipeline/pipeline.ts";
 import { servePermissionSets } from "./serving-permission-sets.ts";
 import { serveRoutes } from "./serving-routes.ts";
 import { createPrepareInWorker } from "./start-prepare-worker.ts";
+import { readRoutesInWorker } from "./start-routes-worker.ts";
 import { startShadow } from "./start-shadow.ts";
 import { createDiagnosticsServer } from "./telemetry/diagnostics-server.ts";
 import { createHealth, type HealthRegistry } from "./telemetry/health.ts";
@@ -94,6 +95,7 @@ async function start(
   const routes = await serveRoutes({
     ...parts,
     ...{ options: config.extAuthz.rbac, trust: config.pipeline.trust },
+    readRoutes: readRoutesInWorker,
   });
   stops.push(routes.close);
 

@@ -10,7 +10,8 @@ import type { Health } from "./base/health.ts";
 import { type Logger, silentLogger } from "./base/logger.ts";
 import { ParsedPath } from "./grpc/ext-authz/parsed-path.ts";
 import { type PipelineOptions, pipelineOptionsSchema } from "./pipeline/options.ts";
-import { type ServingRoutes, serveRoutes } from "./serving-routes.ts";
+import { type ServingRoutes, type ServingRoutesDeps, serveRoutes } from "./serving-routes.ts";
+import { type ReadRoutes, readRoutesInWorker } from "./start-routes-worker.ts";
 
 let folder: string;
 let file: string;
@@ -41,6 +42,8 @@ const logger: Logger = {
 };
 const health: Health = { set: (_, state, detail = "") => states.push(`${state} ${detail}`.trim()) };
 
+const parts = { clock: systemClock, logger, health, trust, readRoutes: readRoutesInWorker };
+
 /** A file in which `GET /a` takes this permission. */
 function taking(permission: string): string {
   return `subject: [{ from: header/x-user }]\nroutes: [{ route: GET /a, permission: "${permission}" }]\n`;
@@ -52,11 +55,12 @@ function replace(text: string): void {
   renameSync(`${file}.new`, file);
 }
 
-async function start(): Promise<ReturnType<typeof notingMeter>> {
+async function start(
+  given: Partial<ServingRoutesDeps> = {},
+): Promise<ReturnType<typeof notingMeter>> {
   const meter = notingMeter();
   const options = { application: "platform", routesFile: file, subject: [], routes: [] };
-  const parts = { clock: systemClock, logger, meter: meter.meter, health, trust };
-  routes = await serveRoutes({ options, ...parts });
+  routes = await serveRoutes({ ...{ options, ...parts, meter: meter.meter }, ...given });
   return meter;
 }
 
@@ -91,8 +95,7 @@ describe("serveRoutes()", () => {
       subject: [{ from: "header/x-user", type: "user" as const }],
       routes: [{ route: "GET /a", permission: "a:read", resource: {} }],
     };
-    const { meter } = notingMeter();
-    routes = await serveRoutes({ options, clock: systemClock, logger, meter, health, trust });
+    routes = await serveRoutes({ options, ...parts, meter: notingMeter().meter });
     expect([permission(), states]).toEqual(["a:read", []]);
   });
 
@@ -155,6 +158,27 @@ describe("serveRoutes()", () => {
     );
     expect(meter.notes).toContain("postern_route_table_refusals_total 1");
     replace(taking("a:list"));
+    await becomes("a:list");
+    expect(states.at(-1)).toBe("ok");
+  });
+
+  it("tries again what failed for another reason than the file", async () => {
+    writeFileSync(file, taking("a:read"));
+    let isFull = false;
+    let attempts = 0;
+    const readRoutes: ReadRoutes = async (source, signal) => {
+      attempts += 1;
+      if (isFull) throw new Error("no room for a thread");
+      return readRoutesInWorker(source, signal);
+    };
+    await start({ readRoutes });
+    isFull = true;
+    replace(taking("a:list"));
+    await refused();
+    expect(errors[0]).toContain("no room for a thread");
+    await vi.waitFor(() => expect(attempts).toBeGreaterThan(2), 10_000);
+    expect([errors.length, permission()]).toEqual([1, "a:read"]);
+    isFull = false;
     await becomes("a:list");
     expect(states.at(-1)).toBe("ok");
   });

@@ -26,7 +26,7 @@ import {
 } from "./grpc/ext-authz/uncounted-facts.ts";
 import type { PipelineOptions } from "./pipeline/options.ts";
 import { ROUTES_FILE_BYTES_MAX } from "./read-routes-file.ts";
-import { readRoutesInWorker } from "./start-routes-worker.ts";
+import { type ReadRoutes, RoutesFileRefused } from "./start-routes-worker.ts";
 
 const COMPONENT = "routes";
 const POLL_INTERVAL_MS = 1_000;
@@ -39,6 +39,7 @@ export interface ServingRoutesDeps {
   readonly options: RbacOptions;
   /** Whom Envoy may be, and what it is believed. */
   readonly trust: PipelineOptions["trust"];
+  readonly readRoutes: ReadRoutes;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly meter: Meter;
@@ -89,8 +90,7 @@ async function serveRoutesFile(file: string, deps: ServingRoutesDeps): Promise<S
   let handled: string | undefined = first.sample;
   let seen = { sample: first.sample, sinceMs: clock.monotonicMs() };
 
-  async function take({ bytes, sample }: Content): Promise<void> {
-    handled = sample;
+  async function take({ bytes }: Content): Promise<void> {
     const isSame = digestOf(bytes) === table.digest;
     if (isSame && !journal.isRefused()) return;
     if (!isSame) table = await makeTable(bytes);
@@ -103,17 +103,17 @@ async function serveRoutesFile(file: string, deps: ServingRoutesDeps): Promise<S
     if (sample === handled) return { unsettled: false };
     if (sample !== seen.sample) seen = { sample, sinceMs: clock.monotonicMs() };
     if (clock.monotonicMs() - seen.sinceMs < SETTLE_MS) return { unsettled: true };
-    let content: Content | undefined;
     try {
-      content = await readContent(file);
+      const content = await readContent(file);
+      if (content?.sample !== sample) return { unsettled: true };
+      await take(content);
+      handled = sample;
+      return { unsettled: false };
     } catch (error) {
       // What keeps a file from being read may pass without a change of the file.
-      handled = undefined;
+      handled = error instanceof RoutesFileRefused ? sample : undefined;
       throw error;
     }
-    if (content?.sample !== sample) return { unsettled: true };
-    await take(content);
-    return { unsettled: false };
   }
 
   async function scan(): Promise<{ readonly unsettled: boolean }> {
@@ -149,7 +149,7 @@ function createTableMaker(
 ): (bytes: Uint8Array) => Promise<Table> {
   const { application } = deps.options;
   return async (bytes) => {
-    const read = await readRoutesInWorker({ bytes, fileName: file }, signal);
+    const read = await deps.readRoutes({ bytes, fileName: file }, signal);
     warnOf({ ...read.options, takesProperties: read.takesProperties }, deps);
     const questions = openRouteQuestions({ application, ...read.options }, read.routes);
     return { questions, digest: digestOf(bytes) };

@@ -4,7 +4,7 @@ import type { RoutesFileOptions } from "./grpc/ext-authz/options.ts";
 import type { PackedRoutes } from "./grpc/ext-authz/packed-routes.ts";
 
 /** What a file says, ready to be served. */
-export interface ReadRoutes {
+export interface RoutesRead {
   readonly options: Omit<RoutesFileOptions, "routes">;
   readonly routes: PackedRoutes;
   readonly takesProperties: boolean;
@@ -12,20 +12,25 @@ export interface ReadRoutes {
 
 /** What the worker says, once. */
 export type FromRoutesWorker =
-  | ({ readonly kind: "read" } & ReadRoutes)
+  | ({ readonly kind: "read" } & RoutesRead)
   | { readonly kind: "refused"; readonly message: string };
+
+/** Something is wrong with what the file says, as often as it is read. */
+export class RoutesFileRefused extends Error {
+  override name = "RoutesFileRefused";
+}
+
+/** Reads the bytes of a file of routes. Throws `RoutesFileRefused`; anything else may pass. */
+export type ReadRoutes = (
+  file: { readonly bytes: Uint8Array; readonly fileName: string },
+  signal: AbortSignal,
+) => Promise<RoutesRead>;
 
 const TIMEOUT_MS = 60_000;
 const WORKER_HEAP_MIB = 512;
 
-/**
- * Reads the bytes of a file of routes in a thread of its own, so that serving goes on: ten thousand
- * routes take seconds. Throws an `Error` that says what is wrong; `signal` ends it.
- */
-export async function readRoutesInWorker(
-  file: { readonly bytes: Uint8Array; readonly fileName: string },
-  signal: AbortSignal,
-): Promise<ReadRoutes> {
+/** Reads them in a thread of its own, so that serving goes on: ten thousand routes take seconds. */
+export const readRoutesInWorker: ReadRoutes = async (file, signal) => {
   const worker = new Worker(new URL("./routes-worker.ts", import.meta.url), {
     workerData: file,
     resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MIB },
@@ -35,7 +40,7 @@ export async function readRoutesInWorker(
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
     const [message] = (await once(worker, "message", { signal: limit })) as [FromRoutesWorker];
-    if (message.kind === "refused") throw new Error(message.message);
+    if (message.kind === "refused") throw new RoutesFileRefused(message.message);
     return message;
   } catch (error) {
     if ((error as Error).name !== "AbortError") throw error;
@@ -43,4 +48,4 @@ export async function readRoutesInWorker(
   } finally {
     await worker.terminate();
   }
-}
+};

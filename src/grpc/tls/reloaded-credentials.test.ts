@@ -191,6 +191,29 @@ describe("reloadCredentials()", () => {
     credentials.close();
   });
 
+  it("tries again what failed for another reason than the files", async () => {
+    install(authority.issue("one"));
+    const credentials = await start(installed());
+    const before = credentials.current();
+    const taken: Credentials[] = [];
+    let isFull = true;
+    credentials.onChange((changed) => {
+      if (isFull) throw new Error("out of memory");
+      taken.push(changed);
+    });
+    install(authority.issue("two"));
+    await look();
+    await look();
+    expect(lines).toEqual([expect.stringContaining("out of memory. The certificate of before")]);
+    expect(credentials.current()).toBe(before);
+    isFull = false;
+    await look();
+    expect(taken).toEqual([credentials.current()]);
+    expect(taken[0]).not.toBe(before);
+    expect(states.at(-1)).toBe("tls ok");
+    credentials.close();
+  });
+
   it("says that the certificate has expired, and serves on", async () => {
     install(authority.issue("one"));
     const credentials = await start(installed());

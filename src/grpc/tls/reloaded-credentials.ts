@@ -15,7 +15,7 @@ import type { TlsOptions } from "./options.ts";
 export interface ReloadedCredentials {
   /** What new connections get. */
   current(): Credentials;
-  /** Calls `listener` whenever there are others. */
+  /** Calls `listener` whenever there are others; again with the same ones if it throws, or another does. */
   onChange(listener: (credentials: Credentials) => void): void;
   /** The files are read no more. */
   close(): void;
@@ -51,10 +51,12 @@ export async function reloadCredentials(deps: ReloadDeps): Promise<ReloadedCrede
     try {
       const texts = await readCredentials(options);
       if (!isSame(texts, known)) {
-        credentials = checkCredentials(texts, options);
+        const changed = checkCredentials(texts, options);
+        // Where one of them fails, the next look finds the files changed as before, and tries again.
+        for (const listener of listeners) listener(changed);
+        credentials = changed;
         known = texts;
         report.taken(credentials);
-        for (const listener of listeners) listener(credentials);
       }
       report.fine(credentials);
     } catch (error) {
