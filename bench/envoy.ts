@@ -7,29 +7,25 @@
  *
  *   node bench/envoy.ts [rounds]
  */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { fromBinary } from "@bufbuild/protobuf";
 import { createBodyReader } from "../src/grpc/ext-authz/body-reader.ts";
 import { readHttpCheck } from "../src/grpc/ext-authz/check-request.ts";
 import { ParsedPath } from "../src/grpc/ext-authz/parsed-path.ts";
 import { regoInput } from "../src/grpc/ext-authz/rego-input.ts";
-import {
-  CheckRequestSchema,
-  CheckResponseSchema,
-} from "../src/grpc/gen/envoy/service/auth/v3/external_auth_pb.js";
+import { CheckResponseSchema } from "../src/grpc/gen/envoy/service/auth/v3/external_auth_pb.js";
 import { createGrpcClient } from "../test/support/grpc-client.ts";
+import { buildEnvoyBundle, CHECK, checkRequest } from "./support/envoy-world.ts";
 import { grpcFrame, grpcHeaders, type Load } from "./support/h2load.ts";
 import { compareInTurn } from "./support/in-turn.ts";
 import { startOpa } from "./support/peers.ts";
-import { runPostern, startPostern } from "./support/postern.ts";
+import { startPostern } from "./support/postern.ts";
 import { moveToLoadCore, requireTool } from "./support/processes.ts";
 import { createStops } from "./support/stops.ts";
 import { measureThroughEnvoy } from "./support/through-envoy.ts";
 
-const CHECK = "/envoy.service.auth.v3.Authorization/Check";
-const USERS = 10_000;
 const POSTERN_PORT = 19_192;
 const OPA_PORT = 19_392;
 const GOAL = 2.5;
@@ -51,10 +47,7 @@ try {
 async function main(): Promise<void> {
   const sources = join(folder, "sources");
   const bundles = join(folder, "bundles");
-  mkdirSync(bundles);
-  cpSync(join(import.meta.dirname, "support/envoy-policy"), sources, { recursive: true });
-  writeFileSync(join(sources, "data.json"), JSON.stringify(usersDocument()));
-  runPostern(["bundle", "build", sources, "-o", join(bundles, "envoy.tar.gz")]);
+  buildEnvoyBundle(sources, bundles);
   const postern = await startPostern({ port: POSTERN_PORT, bundles });
   stops.push(postern.stop);
   const opa = await startOpa(OPA_PORT, [join(sources, "authz.rego"), join(sources, "data.json")]);
@@ -81,54 +74,6 @@ async function main(): Promise<void> {
   process.stdout.write(`goal: ${GOAL}×\n`);
   await opa.stop();
   await measureThroughEnvoy({ pdpPort: POSTERN_PORT, user: "user-4711", rounds });
-}
-
-/** What two users of three may do on `/v1`, by one of four roles each. */
-function usersDocument(): object {
-  const paths = ["/v1/agents", "/v1/models", "/v1/datasets", "/v1/workflows"];
-  const roles = paths.map((path, index) => [
-    `role-${index}`,
-    ["GET", "POST", "PUT", "DELETE"].map((method) => ({ method, path })),
-  ]);
-  const users = Array.from({ length: USERS }, (_, index) => [
-    `user-${index}`,
-    { roles: [`role-${(index + 1) % 4}`, `role-${index % 4}`], department: `team-${index % 50}` },
-  ]);
-  return { roles: Object.fromEntries(roles), users: Object.fromEntries(users) };
-}
-
-/** What Envoy sends of a browser's request. */
-function checkRequest(user: string): Uint8Array {
-  const path = "/v1/agents/agent-7?verbose=1&page=2";
-  const headers = {
-    ...{ ":authority": "api.example", ":method": "GET", ":path": path, ":scheme": "https" },
-    ...{ accept: "application/json", "accept-language": "en", "user-agent": "bench/1" },
-    ...{ "x-user": user, "x-request-id": "f7a6f2b4-6b1e-4d36-9e39-1d0f3b0c0a11" },
-    ...{ "x-forwarded-proto": "https", "x-forwarded-for": "10.1.2.3", cookie: "session=abcdef" },
-  };
-  const address = (host: string, port: number) => ({
-    address: {
-      address: {
-        case: "socketAddress" as const,
-        value: { address: host, portSpecifier: { case: "portValue" as const, value: port } },
-      },
-    },
-  });
-  const message = create(CheckRequestSchema, {
-    attributes: {
-      source: address("10.1.2.3", 51_234),
-      destination: address("10.0.0.9", 8_443),
-      request: {
-        time: { seconds: 1_764_000_000n, nanos: 123_456_789 },
-        http: {
-          ...{ id: "1234567890", method: "GET", path, host: "api.example", scheme: "https" },
-          ...{ headers, size: -1n, protocol: "HTTP/2" },
-        },
-      },
-      metadataContext: {},
-    },
-  });
-  return toBinary(CheckRequestSchema, message);
 }
 
 function load(url: string, body: Buffer, how: Pick<Load, "headers" | "requests" | "http1">): Load {

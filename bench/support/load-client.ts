@@ -1,4 +1,4 @@
-import { connect } from "node:http2";
+import { connect, type SecureClientSessionOptions } from "node:http2";
 import { grpcCall } from "./grpc-call.ts";
 import { grpcFrame } from "./h2load.ts";
 
@@ -9,6 +9,8 @@ export interface VariedLoad {
   /** Messages, sent in turn. */
   readonly messages: readonly Uint8Array[];
   readonly requests: number;
+  /** With TLS, which this says how to do. */
+  readonly tls?: SecureClientSessionOptions | undefined;
   /** Hears of each answer's time in milliseconds. */
   readonly onAnswer?: (ms: number) => void;
 }
@@ -20,8 +22,9 @@ const STREAMS = 16;
 export async function runVariedLoad(load: VariedLoad): Promise<number> {
   const frames = load.messages.map(grpcFrame);
   const state = { next: 0, failed: 0 };
+  const scheme = load.tls === undefined ? "http" : "https";
   const sessions = Array.from({ length: CONNECTIONS }, () =>
-    connect(`http://127.0.0.1:${load.port}`),
+    connect(`${scheme}://localhost:${load.port}`, load.tls),
   );
   const lanes = sessions.flatMap((session) =>
     Array.from({ length: STREAMS }, async () => {

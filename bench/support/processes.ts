@@ -14,6 +14,8 @@ export interface BenchServer {
   readonly pid: number;
   /** Resident memory in bytes, read from /proc. */
   residentBytes(): number;
+  /** CPU time of all its threads so far, in milliseconds; in steps of ten, as the kernel counts it. */
+  cpuMs(): number;
   stop(): Promise<void>;
 }
 
@@ -46,6 +48,7 @@ export async function startServer(what: BenchCommand): Promise<BenchServer> {
     port: what.port,
     pid: child.pid as number,
     residentBytes: () => residentBytes(child.pid as number),
+    cpuMs: () => cpuMs(child.pid as number),
     stop: async () => {
       if (child.exitCode !== null) return;
       child.kill("SIGTERM");
@@ -76,6 +79,15 @@ async function untilListening(
 function residentBytes(pid: number): number {
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
   return Number(kib) * 1024;
+}
+
+const TICK_MS = 10;
+
+/** `utime` and `stime` of proc_pid_stat(5), counted from behind the name, which may hold blanks. */
+function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
 /** Fails with the sentence that tells how to get a tool that is missing. */
