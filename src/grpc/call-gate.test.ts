@@ -19,8 +19,9 @@ type Cancellable = { isCancelled: boolean };
 async function pass(
   handler: (...args: [...Parameters<UnaryHandler>, Cancellable]) => ReturnType<UnaryHandler>,
   deadlineMs = Number.POSITIVE_INFINITY,
-  headers: TraceHeaders = {},
+  given: { readonly headers?: TraceHeaders; readonly inBand?: AnswerInBand } = {},
 ) {
+  const { headers = {}, inBand } = given;
   const clock = manualClock();
   const { meter, notes } = notingMeter();
   const options = { callsMax: 1, streamsMax: 1 };
@@ -29,10 +30,14 @@ async function pass(
   const spans: EndedCall[] = [];
   const tracer = { ended: (call: EndedCall) => void spans.push(call) };
   const gate = createCallGate({ clock, logger, meter, tracer, options });
-  const { serve } = gate.unary("/m", (request, context) => {
-    clock.advance(250);
-    return handler(request, context, call);
-  });
+  const { serve } = gate.unary(
+    "/m",
+    (request, context) => {
+      clock.advance(250);
+      return handler(request, context, call);
+    },
+    inBand,
+  );
   const { promise: answer, resolve } = Promise.withResolvers<Uint8Array | GrpcCode>();
   const passedAtMs = clock.monotonicMs() + deadlineMs;
   const call = {
@@ -171,7 +176,7 @@ describe("createCallGate()", () => {
         return bytes;
       },
       1_000,
-      { traceparent },
+      { headers: { traceparent } },
     );
     expect(spans).toEqual([
       {
@@ -191,7 +196,7 @@ describe("createCallGate()", () => {
           return bytes;
         },
         1_000,
-        own,
+        { headers: own },
       );
       return spans[0]!.context?.traceId;
     };
@@ -206,7 +211,7 @@ describe("createCallGate()", () => {
         throw new TypeError("x is not a function");
       },
       1_000,
-      { traceparent },
+      { headers: { traceparent } },
     );
     expect(lines).toMatchObject([{ method: "/m", traceId, error: { name: "TypeError" } }]);
     expect(spans).toMatchObject([{ status: "INTERNAL", failure: "internal" }]);
@@ -252,6 +257,13 @@ describe("createCallGate()", () => {
       noting("failed", notes);
       throw new PdpError("unavailable", "no directory");
     });
+    const failing: UnaryHandler = (_, { notes }) => {
+      noting("failed in band", notes);
+      throw new PdpError("unavailable", "no directory");
+    };
+    const other = new Uint8Array([2]);
+    const inBand = await pass(failing, Number.POSITIVE_INFINITY, { inBand: () => other });
+    expect(inBand.answer).toBe(other);
     await new Promise(setImmediate);
     expect(effects).toEqual(["sent"]);
   });
