@@ -33,7 +33,7 @@ const CIPHERS = [
 
 /** Makes a door whose handshakes use the credentials of the moment. */
 export function createTlsDoor({ options, credentials, failures, take }: TlsDoorDeps): TlsDoor {
-  // In the order in which they began.
+  // In the order in which they began. Only how many there are goes by it: who a peer is, its own socket says.
   const handshakes = new Map<string, Socket>();
   const server = createServer(serverOptions(credentials.current(), options));
   credentials.onChange((changed) => server.setSecureContext(contextOptions(changed, options)));
@@ -66,6 +66,9 @@ export function createTlsDoor({ options, credentials, failures, take }: TlsDoorD
         return;
       }
       const connection = connectionOf(socket);
+      // The system gives the same ends to another connection only when the one before has gone.
+      handshakes.get(connection)?.destroy();
+      handshakes.delete(connection);
       if (handshakes.size >= options.handshakesMax) {
         const [oldest] = handshakes;
         const [waiting, waited] = oldest!;
@@ -106,9 +109,12 @@ function contextOptions({ cert, key, ca }: Credentials, options: TlsOptions) {
   };
 }
 
-/** The same for a connection's socket and for the TLS around it. */
-function connectionOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
+/**
+ * The same for a connection's socket and for the TLS around it, for which Node has no public link. Both
+ * ends: from one port a peer may connect to several of our addresses.
+ */
+function connectionOf({ localAddress, localPort, remoteAddress, remotePort }: Socket): string {
+  return `${localAddress} ${localPort} ${remoteAddress} ${remotePort}`;
 }
 
 function refusalOf(socket: TLSSocket, options: TlsOptions): ConnectionFailure | undefined {
