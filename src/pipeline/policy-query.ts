@@ -94,8 +94,22 @@ function decisionOf({ allows, error }: PolicyReading<unknown>, frame: DecisionFr
 
 const noMembers: readonly string[] = [];
 
+/** Of each policy the place that was asked for last: most are asked for one. */
+const lastPlaces = new WeakMap<
+  ActivePolicy,
+  { readonly path: string; readonly place: DocumentPlace }
+>();
+
+function placeOf(active: ActivePolicy, path: string): DocumentPlace {
+  const last = lastPlaces.get(active);
+  if (last?.path === path) return last.place;
+  const place = findPlace(active, path);
+  lastPlaces.set(active, { path, place });
+  return place;
+}
+
 /** The entrypoint that is the path, or the nearest above it. */
-function placeOf({ application, policy }: ActivePolicy, path: string): DocumentPlace {
+function findPlace({ application, policy }: ActivePolicy, path: string): DocumentPlace {
   const exact = policy.entrypoints.get(path);
   if (exact !== undefined) return { entrypoint: exact, members: noMembers };
   const parts = path.split("/");
