@@ -1,5 +1,4 @@
 import { fromBinary, toJson } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { allow, type Decision, deny } from "../../decision/decision.ts";
 import type { JsonObject } from "../../decision/json.ts";
@@ -123,40 +122,6 @@ describe("encodeAuthorization()", () => {
     expect(() => encodeAuthorization(odd, undefined)).toThrow("internal error");
     const untrue = { ...allowed, allowed: "true" } as unknown as Decision;
     expect(read(encodeAuthorization(untrue, undefined)).status?.code).toBe(7);
-  });
-
-  it("writes code 0 for no decision but one that allows, whatever is said besides", () => {
-    const text = fc.string({ unit: "binary" });
-    const headers = fc.array(
-      fc.record({
-        name: text,
-        value: text,
-        action: fc.constantFrom("overwrite", "append", "add_if_absent", "overwrite_if_exists"),
-        keepsEmpty: fc.boolean(),
-      }) as fc.Arbitrary<HeaderChange>,
-    );
-    const answers = fc.option(
-      fc.record({
-        ...{ headers, responseHeaders: headers },
-        removedHeaders: fc.array(text),
-        query: fc.array(fc.record({ name: text, value: text })),
-        removedQuery: fc.array(text),
-        status: fc.nat(),
-        body: text,
-        dynamicMetadata: fc.dictionary(text, fc.jsonValue()) as fc.Arbitrary<JsonObject>,
-      }),
-      { nil: undefined },
-    );
-    fc.assert(
-      fc.property(answers, (answer) => {
-        const no = read(encodeAuthorization(denied, answer));
-        expect(no.status?.code).toBe(7);
-        expect(no.httpResponse.case).toBe(answer === undefined ? undefined : "deniedResponse");
-        const yes = read(encodeAuthorization(allowed, answer));
-        expect(yes.status?.code).toBe(0);
-        expect(yes.httpResponse.case).toBe(answer === undefined ? undefined : "okResponse");
-      }),
-    );
   });
 });
 
