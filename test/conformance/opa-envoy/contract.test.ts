@@ -1,12 +1,21 @@
 // The contract that OPA's Envoy plugin has with policies, case by case: the same Rego with the same
 // input, by `opa eval` and by the door for Envoy, whose response is what the plugin makes of a result.
-import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  create,
+  createFileRegistry,
+  fromBinary,
+  type MessageInitShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { Create } from "typebox/value";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { silentMeter } from "../../../src/base/meter.ts";
-import type { UnaryHandler } from "../../../src/base/unary-handler.ts";
 import type { JsonObject, JsonValue } from "../../../src/decision/json.ts";
 import { createBodyReader } from "../../../src/grpc/ext-authz/body-reader.ts";
 import { readHttpCheck } from "../../../src/grpc/ext-authz/check-request.ts";
@@ -18,17 +27,23 @@ import {
 import { ParsedPath } from "../../../src/grpc/ext-authz/parsed-path.ts";
 import { regoInput } from "../../../src/grpc/ext-authz/rego-input.ts";
 import {
+  type CheckRequest,
   CheckRequestSchema,
   CheckResponseSchema,
 } from "../../../src/grpc/gen/envoy/service/auth/v3/external_auth_pb.js";
+import { file_grpc_health_v1_health } from "../../../src/grpc/gen/grpc/health/v1/health_pb.js";
+import type { Pipeline } from "../../../src/pipeline/pipeline.ts";
 import { opaEval } from "../../support/opa.ts";
 import { callFrom, stagePipeline } from "../../support/pipeline.ts";
 import { loadTestPolicy } from "../../support/wasm-policy.ts";
 import { answerCases } from "./answer-cases.ts";
 import type { ContractCase } from "./contract-case.ts";
 import { inputCases } from "./input-cases.ts";
+import { refusedCases } from "./refused-cases.ts";
 
-const cases = [...inputCases, ...answerCases];
+const cases = [...inputCases, ...answerCases, ...refusedCases];
+/** What gRPC bodies are read with. */
+const protoset = create(FileDescriptorSetSchema, { file: [file_grpc_health_v1_health.proto] });
 const nameOf = (index: number): string => `c${index}`;
 
 function requestOf({ attributes, http }: ContractCase): Uint8Array {
@@ -41,7 +56,9 @@ function requestOf({ attributes, http }: ContractCase): Uint8Array {
 function inputOf(one: ContractCase): string {
   const request = readHttpCheck(requestOf(one), "all");
   const path = new ParsedPath(request.path);
-  const body = createBodyReader("strict")(request, path);
+  const { body: mode = "strict" } = one;
+  const readBody = createBodyReader(mode, createFileRegistry(protoset));
+  const body = mode === "unparsed" ? undefined : readBody(request, path);
   const input = regoInput({ request, path, body }, "all");
   const number = (_: string, value: unknown) =>
     typeof value === "bigint" ? JSON.rawJSON(`${value}`) : value;
@@ -57,7 +74,9 @@ const files = Object.fromEntries(
 
 /** What each policy says by OPA's own evaluator; those that say nothing are not there. */
 function evaluateAll(): Readonly<Record<string, JsonValue>> {
-  const inputs = cases.map((one, index) => `"${nameOf(index)}": ${inputOf(one)}`).join(",\n");
+  const inputs = cases
+    .flatMap((one, index) => (one.isRefused ? [] : `"${nameOf(index)}": ${inputOf(one)}`))
+    .join(",\n");
   const rules = cases.map((_, index) => {
     const name = nameOf(index);
     const value = `value := data.cases.${name}.allow with input as data.inputs.${name}`;
@@ -177,20 +196,27 @@ function shownBy(bytes: Uint8Array): Shown {
 
 describe("the contract of OPA's Envoy plugin", () => {
   let said: Readonly<Record<string, JsonValue>>;
-  let check: UnaryHandler;
+  let pipeline: Pipeline;
+  const folder = mkdtempSync(join(tmpdir(), "postern-contract-"));
+  const protoDescriptor = join(folder, "protoset.binpb");
+  afterAll(() => rmSync(folder, { recursive: true }));
 
   beforeAll(async () => {
     said = evaluateAll();
     const entrypoints = cases.map((_, index) => `cases/${nameOf(index)}/allow`);
     const policy = await loadTestPolicy({ files, entrypoints });
-    const pipeline = stagePipeline({ active: { policy } });
-    const options = Create(extAuthzOptionsSchema) as ExtAuthzOptions;
-    const own = { ...options, application: "platform" };
-    const quiet = { clock: systemClock, logger: silentLogger, meter: silentMeter };
-    check = createExtAuthz({ pipeline, options: own, ...quiet })
-      .handlers.values()
-      .next().value!;
+    pipeline = stagePipeline({ active: { policy } });
+    writeFileSync(protoDescriptor, toBinary(FileDescriptorSetSchema, protoset));
   });
+
+  /** The door's answer to the request, with the policy that these name. */
+  async function answerTo(request: CheckRequest, { body = "strict" }: ContractCase) {
+    const defaults = Create(extAuthzOptionsSchema) as ExtAuthzOptions;
+    const options = { ...defaults, application: "platform", body, protoDescriptor };
+    const quiet = { clock: systemClock, logger: silentLogger, meter: silentMeter };
+    const [check] = createExtAuthz({ pipeline, options, ...quiet }).handlers.values();
+    return await check!(toBinary(CheckRequestSchema, request), callFrom());
+  }
 
   it("has at least 120 cases", () => {
     expect(cases.length).toBeGreaterThanOrEqual(120);
@@ -206,7 +232,8 @@ describe("the contract of OPA's Envoy plugin", () => {
     };
     const request = fromBinary(CheckRequestSchema, requestOf(one));
     request.attributes!.contextExtensions = contextExtensions;
-    const bytes = await check(toBinary(CheckRequestSchema, request), callFrom());
-    expect(shownBy(bytes)).toEqual(shownByPlugin(result));
+    const shown = shownBy(await answerTo(request, one));
+    if (one.isRefused) expect(shown).toMatchObject({ allowed: false, status: 400, headers: [] });
+    else expect(shown).toEqual(shownByPlugin(result));
   });
 });

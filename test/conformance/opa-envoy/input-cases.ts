@@ -192,6 +192,74 @@ const truncatedCases = (
   ] as const
 ).map(([condition, http]) => sees("truncated_body", condition, { http }));
 
+/** A gRPC message, in a frame that says so many bytes. */
+function called(
+  message: string,
+  { flag = 0, bytes = message.length, method = "Check" } = {},
+): Http {
+  return {
+    ...{ method: "POST", path: `/grpc.health.v1.Health/${method}` },
+    headers: { "content-type": "application/grpc" },
+    rawBody: Buffer.concat([Buffer.from([flag, 0, 0, 0, bytes]), Buffer.from(message)]),
+  };
+}
+
+const order = "\n\u0001a";
+const protosetCases = (
+  [
+    ['input.parsed_body == {"service": "a"}', called(order)],
+    ['input.parsed_body == {"service": "a"}', called(order, { method: "Watch" })],
+    ["input.parsed_body == {}", called("")],
+    // The first message alone.
+    ['input.parsed_body == {"service": "a"}', called(`${order}\0\0\0\0\0`, { bytes: 3 })],
+    ["input.parsed_body == null", called(order, { flag: 1 })],
+    ["input.parsed_body == null", called(order, { method: "Other" })],
+    ["input.truncated_body == true", called(order, { bytes: 9 })],
+    ["input.truncated_body == false", called(order)],
+  ] as const
+).map(([condition, http]) => sees("proto-descriptor", condition, { http }));
+
+const unparsedCases = [
+  "not input.parsed_body",
+  "not input.truncated_body",
+  'input.parsed_path == ["a"]',
+].map((condition) =>
+  sees("skip-request-body-parse", condition, { http: json("{"), body: "unparsed" }),
+);
+
+/** As Envoy sends them with `encode_raw_headers`: nobody looks into them for a type. */
+const rawHeaders: Http = {
+  ...{ method: "POST", path: "/a", body: "{}" },
+  headerMap: {
+    headers: [
+      { key: "content-type", rawValue: Buffer.from("application/json") },
+      { key: "x-a", rawValue: Buffer.from([0xff]) },
+    ],
+  },
+};
+const rawHeaderCases = [
+  'input.attributes.request.http.headerMap.headers[1] == {"key": "x-a", "rawValue": "/w=="}',
+  "not input.attributes.request.http.headers",
+  "input.parsed_body == null",
+].map((condition) => sees("encode_raw_headers", condition, { http: rawHeaders }));
+
+/** What Postern says beside the plugin, of paths that the plugin reads as others. */
+const saferCases = (
+  [
+    ["/a%2Fb?c=d", '["a/b"]', true],
+    ["//admin", '["", "admin"]', true],
+    ["/a/%2e%2e/b", '["a", "..", "b"]', true],
+    ["/a;x=y/b", '["a;x=y", "b"]', true],
+    ["/a/b%20c", '["a", "b c"]', false],
+  ] as const
+).flatMap(([path, segments, isAmbiguous]) =>
+  [
+    `input.raw_path == ${JSON.stringify(path.split("?")[0])}`,
+    `input.parsed_path_segments == ${segments}`,
+    `input.ambiguous_path == ${isAmbiguous}`,
+  ].map((condition) => sees("beside parsed_path", condition, { http: { path } })),
+);
+
 const absentCases = [
   sees("absent", "not input.source_principal"),
   sees("absent", "not input.attributes.metadataContext"),
@@ -202,5 +270,6 @@ const absentCases = [
 /** All of them. */
 export const inputCases: readonly ContractCase[] = [
   ...[...attributeCases, ...pathCases, ...queryCases],
-  ...[...bodyCases, ...truncatedCases, ...absentCases],
+  ...[...bodyCases, ...truncatedCases, ...protosetCases, ...unparsedCases],
+  ...[...rawHeaderCases, ...saferCases, ...absentCases],
 ];
