@@ -21,8 +21,8 @@ export interface GrpcFailure {
 export interface AuthorizationStub {
   /** `host:port`, or `unix:/path`. */
   readonly address: string;
-  /** Given to every check from here on; bytes go out as they are. */
-  answer: CheckAnswer | Uint8Array | GrpcFailure;
+  /** Given to every check from here on; bytes go out as they are, `silence` is none at all. */
+  answer: CheckAnswer | Uint8Array | GrpcFailure | "silence";
   /** Every check so far. */
   readonly checks: readonly CheckRequest[];
   close(): void;
@@ -38,6 +38,7 @@ export async function openAuthorizationStub(listen = "127.0.0.1:0"): Promise<Aut
       Check: (call: ServerUnaryCall<CheckRequest, Buffer>, reply: sendUnaryData<Buffer>) => {
         const { answer } = stub;
         checks.push(call.request);
+        if (answer === "silence") return;
         if ("grpcStatus" in answer) reply({ code: answer.grpcStatus });
         else reply(null, encoded(answer));
       },

@@ -161,7 +161,7 @@ function authzFilter(setup: EnvoySetup): object {
     grpc_service: {
       envoy_grpc: { cluster_name: "pdp" },
       timeout: `${timeoutMs / 1000}s`,
-      retry_policy: retryPolicy(setup.retries),
+      retry_policy: retryPolicy(setup.retries, timeoutMs),
     },
     failure_mode_allow: setup.failureModeAllow,
     status_on_error: statusOnError === undefined ? undefined : { code: statusOnError },
@@ -194,12 +194,13 @@ function careOfPdps({ healthIntervalMs }: EnvoySetup): object {
   return { circuit_breakers, health_checks: [check] };
 }
 
-function retryPolicy(retries: number | undefined): object | undefined {
+/** Envoy takes the longest interval between tries for the time that each of them may take, too. */
+function retryPolicy(retries: number | undefined, timeoutMs: number): object | undefined {
   if (retries === undefined) return undefined;
   return {
     retry_on: "connect-failure,refused-stream,reset,unavailable",
     num_retries: retries,
-    retry_back_off: { base_interval: "0.01s", max_interval: "0.1s" },
+    retry_back_off: { base_interval: "0.01s", max_interval: `${timeoutMs / 1000}s` },
   };
 }
 

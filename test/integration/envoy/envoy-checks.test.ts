@@ -237,6 +237,12 @@ describe("the PDP", () => {
     const envoy = await started({ pdp, timeoutMs: 50, statusOnError: 504 });
     expect(await envoy.ask({})).toMatchObject({ status: 504, reached: undefined });
   });
+
+  it("that takes its time is not asked again before the check's own timeout", async () => {
+    const envoy = await started({ retries: 3, timeoutMs: 1_000, statusOnError: 504 });
+    expect(await envoy.ask("silence")).toMatchObject({ status: 504, reached: undefined });
+    expect(envoy.stub.checks).toHaveLength(1);
+  });
 });
 
 describe("startEnvoy()", () => {
