@@ -79,9 +79,7 @@ async function serveRoutesFile(file: string, deps: ServingRoutesDeps): Promise<S
   const { clock } = deps;
   const journal = createJournal(file, deps);
   const closing = new AbortController();
-
   const makeTable = createTableMaker(file, deps, closing.signal);
-
   const first = await readAtStart(file);
   let table = await atOption(() => makeTable(first.bytes));
   journal.activated(table);

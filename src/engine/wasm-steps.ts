@@ -1,7 +1,7 @@
 /**
- * Makes a policy's functions count their steps and trap when none are left: V8 can't interrupt
- * them from outside. A step is a turn of a loop or a call of a
- * function that calls others; what runs without either is as long as the code itself.
+ * Makes a policy's functions count their steps and trap when none are left: V8 can't interrupt them
+ * from outside. A step is a turn of a loop or a call of a function that calls others; what runs without
+ * either is as long as the code itself.
  */
 import { type ByteReader, byteReader, encodeU32 } from "./leb128.ts";
 

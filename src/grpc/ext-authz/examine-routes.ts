@@ -11,7 +11,7 @@ import { commonRequest, coversPath, type ExampleRequest, OverlapIndex } from "./
 import type { RouteTable } from "./route-table.ts";
 
 /** What kind of oddity it is. */
-export type RouteFindingKind =
+export type RouteOddityKind =
   /** Nobody can be asked about. */
   | "no-subject"
   /** The application has no such permission. */
@@ -26,8 +26,8 @@ export type RouteFindingKind =
   | "head";
 
 /** Something odd. */
-export interface RouteFinding extends RouteProblem {
-  readonly kind: RouteFindingKind;
+export interface RouteOddity extends RouteProblem {
+  readonly kind: RouteOddityKind;
 }
 
 /** A table, and what is known besides. */
@@ -44,9 +44,9 @@ const SHOWN_MAX = 127;
 const NAMES_MAX = 3;
 
 /** Everything that is odd. */
-export function examineRoutes(examined: Examined): readonly RouteFinding[] {
+export function examineRoutes(examined: Examined): readonly RouteOddity[] {
   const { routes, table, catalogue } = examined;
-  const nobody: RouteFinding = {
+  const nobody: RouteOddity = {
     kind: "no-subject",
     path: "subject",
     message: "no place has the subject, so that every request is denied",
@@ -60,7 +60,7 @@ export function examineRoutes(examined: Examined): readonly RouteFinding[] {
   ];
 }
 
-function* findUnknown(route: Route, catalogue: Catalogue): Iterable<RouteFinding> {
+function* findUnknown(route: Route, catalogue: Catalogue): Iterable<RouteOddity> {
   const { index, options, resourceType } = route;
   const { permission, resource } = options;
   const path = `routes[${index}].permission`;
@@ -77,7 +77,7 @@ function* findUnknown(route: Route, catalogue: Catalogue): Iterable<RouteFinding
   }
 }
 
-function* findUnreachable(routes: readonly Route[]): Iterable<RouteFinding> {
+function* findUnreachable(routes: readonly Route[]): Iterable<RouteOddity> {
   const byShape = new Map(routes.map((route) => [shapeOf(route.template), route]));
   for (const route of routes) {
     const why = whyUnreachable(route, byShape);
@@ -128,7 +128,7 @@ function takersOfRest(
   return others && [empty, single, ...others];
 }
 
-function* findOverlaps(routes: readonly Route[], table: RouteTable<Route>): Iterable<RouteFinding> {
+function* findOverlaps(routes: readonly Route[], table: RouteTable<Route>): Iterable<RouteOddity> {
   const index = new OverlapIndex(routes);
   for (const route of routes) {
     for (const other of index.overlapping(route.template)) {
@@ -142,7 +142,7 @@ function overlapOf(
   earlier: Route,
   later: Route,
   table: RouteTable<Route>,
-): RouteFinding | undefined {
+): RouteOddity | undefined {
   const [one, other] = [earlier.template, later.template];
   // One of them is an exception of the other, as is meant by giving both.
   if (coversPath(one, other) || coversPath(other, one)) return undefined;
@@ -164,7 +164,7 @@ function isSameQuestion(one: Route, other: Route): boolean {
 }
 
 /** Upstreams answer HEAD as they do GET, though without the body; a route of its own may say otherwise. */
-function findHeads(routes: readonly Route[], table: RouteTable<Route>): readonly RouteFinding[] {
+function findHeads(routes: readonly Route[], table: RouteTable<Route>): readonly RouteOddity[] {
   const byOther = new Map<Route, Route[]>();
   for (const route of routes) {
     if (route.template.method !== "GET") continue;

@@ -55,10 +55,10 @@ interface SubjectSource {
 /** Makes the questions of a table. Throws `RoutesRefused` with everything that is wrong. */
 export function createRouteQuestions(options: RbacOptions): RouteQuestions {
   const problems: RouteProblem[] = [];
-  const asked = readAsked(options, noteProblems(problems));
+  const sources = readAskerSources(options, noteProblems(problems));
   const { found } = readRoutes(options.routes, problems);
   if (problems.length > 0 || found === undefined) throw new RoutesRefused(problems);
-  return questionsOf(asked, found.find);
+  return questionsOf(sources, found.find);
 }
 
 /** Who and where somebody is, whatever the route; `routes` are apart. */
@@ -67,18 +67,19 @@ export type AskedOptions = Omit<RbacOptions, "routes" | "routesFile">;
 /** As `createRouteQuestions`, of routes that were found right, and in a fraction of a millisecond. */
 export function openRouteQuestions(options: AskedOptions, routes: PackedRoutes): RouteQuestions {
   const problems: RouteProblem[] = [];
-  const asked = readAsked(options, noteProblems(problems));
+  const sources = readAskerSources(options, noteProblems(problems));
   if (problems.length > 0) throw new RoutesRefused(problems);
-  return questionsOf(asked, openRoutes(routes));
+  return questionsOf(sources, openRoutes(routes));
 }
 
-interface Asked {
+/** Where it is read who asks, and from where. */
+interface AskerSources {
   readonly application: string;
   readonly subjects: readonly SubjectSource[];
   readonly contextOf: ContextOf;
 }
 
-function readAsked(options: AskedOptions, note: NoteAt): Asked {
+function readAskerSources(options: AskedOptions, note: NoteAt): AskerSources {
   const subjects = options.subject.flatMap(({ from, type }, index): SubjectSource[] => {
     const source = note(`subject[${index}].from`, () => parseVouchedSource(from));
     return source === undefined ? [] : [{ type, from: source }];
@@ -87,7 +88,8 @@ function readAsked(options: AskedOptions, note: NoteAt): Asked {
   return { application, subjects, contextOf: createContextOf(options, note) };
 }
 
-function questionsOf({ application, subjects, contextOf }: Asked, find: FindRoute): RouteQuestions {
+function questionsOf(sources: AskerSources, find: FindRoute): RouteQuestions {
+  const { application, subjects, contextOf } = sources;
   const ask: AskRoute = (request, path, readBody) => {
     // A fact that stands in a header would not be seen, which can allow more.
     if (request.hasRawHeaders) {

@@ -3,7 +3,6 @@
  * stands: at the first segment where two differ, a literal goes before `{name}`, and that before `**`;
  * a method goes before `*`, and for `HEAD` that of `GET` before `*`.
  */
-
 import {
   findRow,
   type PathIndex,

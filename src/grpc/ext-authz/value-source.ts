@@ -109,7 +109,7 @@ export function parseVouchedList(text: string): (facts: RequestFacts) => readonl
   };
 }
 
-/** Names of the parameters that a source takes from the path. */
+/** The parameter of the path that a source takes; `undefined` for one that takes something else. */
 export function pathParameterOf(text: string): string | undefined {
   return /^path\/(.+)$/.exec(text)?.[1];
 }
