@@ -8,6 +8,11 @@ describe("foldCase()", () => {
     ["\u017f", "s"],
     ["\uff25xport", "export"],
     ["stra\u00dfe", "strasse"],
+    // As Java's equalsIgnoreCase and Go's ToLower have it.
+    ["\u0130d", "id"],
+    // As case folding of Unicode, and databases, leave it out.
+    ["id\ufe0f", "id"],
+    ["\u115fid\u034f", "id"],
     ["A".repeat(60_000), "a".repeat(60_000)],
   ])("compares %s as %s", (text, folded) => {
     expect(foldCase(text)).toBe(folded);
