@@ -78,7 +78,9 @@ function whyNone(
     case "contested": {
       const { other } = finding;
       const takes = other === undefined ? "has no route" : `takes ${other.options.route}`;
-      return `an upstream that doesn't mind case or a slash at the end ${takes}`;
+      const who =
+        "an upstream that doesn't mind case or a slash at the end, decodes no path, or drops";
+      return `${who} what Envoy writes "!" for, ${takes}`;
     }
   }
 }

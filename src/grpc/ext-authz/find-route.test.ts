@@ -57,6 +57,46 @@ describe("createFindRoute()", () => {
     expect(found(routes, request)).toBe(finding);
   });
 
+  // Whoever takes `/admin` for `/admin/` serves it as what `/admin/**` stands for.
+  it.each([
+    ["GET /admin", "contested: GET /admin/**"],
+    ["GET /Admin", "contested: GET /admin/**"],
+    ["GET /Admin/", "contested: GET /admin/**"],
+    ["GET /admin/x", "GET /admin/**"],
+    ["POST /admin", "* /**"],
+    ["GET /own", "GET /own"],
+    ["GET /own/x", "GET /own/**"],
+    ["GET /", "* /**"],
+  ])("finds for %s, which others may give a slash: %s", (request, finding) => {
+    const rest = ["* /**", "GET /admin/** = a:administer", "GET /own = a:list", "GET /own/**"];
+    expect(found(rest, request)).toBe(finding);
+  });
+
+  // Express compares its routes with paths that are not decoded yet.
+  it.each([
+    ["GET /users/log%2Dout", "contested: GET /users/{id}"],
+    ["GET /users/a%40b", "GET /users/{id}"],
+    ["GET /users/me%3Ax", "GET /users/{id}"],
+    ["GET /odd%2Dpage", "contested: undefined"],
+  ])("finds for %s, which others may not decode: %s", (request, finding) => {
+    const escapable = ["GET /users/{id}", "GET /users/log-out = a:leave", "GET /odd-page"];
+    expect(found(escapable, request)).toBe(finding);
+  });
+
+  // Envoy writes "!" for a byte that is not UTF-8, which the upstream gets, and may drop.
+  it.each([
+    ["GET /users/log-!out", "contested: GET /users/log-out"],
+    ["GET /users!/u1", "contested: GET /users/{id}"],
+    ["GET /users/a!b", "GET /users/{id}"],
+    ["GET /users/!", "contested: undefined"],
+    ["GET /users/.!./x", "ambiguous"],
+    ["GET /users/!/x", "ambiguous"],
+    ["GET /users/log-%21out", "GET /users/{id}"],
+  ])("finds for %s, in which a byte may be missing: %s", (request, finding) => {
+    const replaced = ["GET /users/{id}", "GET /users/log-out = a:leave"];
+    expect(found([...replaced, "* /{a}/{b} = a:b", "GET /users/**"], request)).toBe(finding);
+  });
+
   it.each([
     ["GET /users/eXport", "GET /users/export"],
     ["GET /a", "GET /a/"],

@@ -1,11 +1,18 @@
 /**
  * Finds the route of a request if there is no doubt about it. Upstreams differ in what they take for the
- * same path: many don't mind case, or a slash at the end; some put methods into upper case. So a route
- * stands for a request only if it does so for whoever reads it.
+ * same path: many don't mind case, or a slash at the end; some compare it before they decode it, or drop
+ * what is not UTF-8; some put methods into upper case. So a route stands for a request only if it does
+ * so for whoever reads it.
  */
 import { foldCase } from "../../base/fold-case.ts";
-import type { ParsedPath } from "./parsed-path.ts";
-import { findRow, type PathIndex, PathIndexBuilder, type RouteTemplate } from "./path-index.ts";
+import { ParsedPath } from "./parsed-path.ts";
+import {
+  findRow,
+  type PathIndex,
+  PathIndexBuilder,
+  type RouteTemplate,
+  type Sought,
+} from "./path-index.ts";
 import type { Route } from "./route-list.ts";
 import type { RouteMatch, RouteTable } from "./route-table.ts";
 
@@ -41,16 +48,41 @@ export interface Searched {
 export function createFindRoute({ table, folded, routeAt }: Searched): FindRoute {
   return (method, path) => {
     if (!METHOD.test(method)) return { kind: "malformed-method" };
-    if (path.isAmbiguous) return { kind: "ambiguous" };
+    const replaced = withoutReplaced(path);
+    if (path.isAmbiguous || replaced?.isAmbiguous) return { kind: "ambiguous" };
     const segments = path.parsedPathSegments;
     const match = table.find(method, segments);
     if (match === undefined) return { kind: "none" };
-    const row = findRow(folded, method, withoutSlash(segments).map(foldSegment))?.row;
-    const other = row === undefined ? undefined : routeAt(row);
-    if (other === undefined || !isEquivalent(match.route, other))
-      return { kind: "contested", other };
+    const readings = [segments, undecoded(path), replaced?.parsedPathSegments];
+    for (const sought of readings.flatMap(foldReading)) {
+      const row = findRow(folded, { method, ...sought })?.row;
+      const other = row === undefined ? undefined : routeAt(row);
+      if (other === undefined || !isEquivalent(match.route, other))
+        return { kind: "contested", other };
+    }
     return { kind: "route", ...match };
   };
+}
+
+/** What is left for whoever drops the bytes that are not UTF-8, for which Envoy has written "!". */
+function withoutReplaced({ rawPath }: ParsedPath): ParsedPath | undefined {
+  return rawPath.includes("!") ? new ParsedPath(rawPath.replaceAll("!", "")) : undefined;
+}
+
+function undecoded({ rawPath }: ParsedPath): readonly string[] | undefined {
+  return rawPath.includes("%") ? rawPath.slice(1).split("/") : undefined;
+}
+
+/**
+ * What the folded routes have to say the same of. To whom `/files` is `/files/`, `/files/**` stands for
+ * it, unless `/files` is a route, too.
+ */
+function foldReading(
+  read: readonly string[] | undefined,
+): readonly Pick<Sought, "segments" | "isRestOptional">[] {
+  if (read === undefined) return [];
+  const segments = withoutSlash(read).map(foldSegment);
+  return [{ segments }, { segments, isRestOptional: true }];
 }
 
 /** As routes have it, or of a kind that no route names. */

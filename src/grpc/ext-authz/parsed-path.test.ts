@@ -99,6 +99,8 @@ describe("ParsedPath", () => {
     ...["*", "a/b", "", "?a=b"],
     ...["/%41", "/a%7A", "/%30", "/a%3fb", "/a%23b", "/a%20", "/%20/b", "/a%C2%A0"],
     ...["/a/%EF%BC%8E%EF%BC%8E", "/%EF%BC%8F", "/%E2%80%A5", `/${"\u0301\u0323".repeat(129)}`],
+    // One dot leader, a full-width backslash and semicolon, and the question mark of Greek.
+    ...["/%E2%80%A4", "/a%EF%BC%BCb", "/a%EF%BC%9Bb", "/a%CD%BEb"],
     ...["/a%E2%80%8B", "/a%C2%85b", "/\u202ea", "/a\ufeff"],
   ])("finds %j ambiguous", (path) => {
     expect(new ParsedPath(path).isAmbiguous).toBe(true);

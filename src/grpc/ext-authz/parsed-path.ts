@@ -79,8 +79,7 @@ const ODD_ESCAPE = /%(?:2f|5c|25|3f|23|3[0-9]|4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a
 const AMBIGUOUS_CHARACTER = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp};\\\ufffd]/u;
 
 function isAmbiguousSegment(segment: string): boolean {
-  if (segment === "." || segment === "..") return true;
   const folded = foldCase(segment);
-  if (folded === undefined || folded.includes("/") || folded === "..") return true;
+  if (folded === undefined || /^\.{1,2}$|[/\\;]/.test(folded)) return true;
   return segment !== segment.trim() || AMBIGUOUS_CHARACTER.test(segment);
 }

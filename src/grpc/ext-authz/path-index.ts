@@ -109,19 +109,20 @@ interface Search {
   readonly index: PathIndex;
   readonly method: string;
   readonly segments: readonly string[];
+  /** The rest stands for nothing, too, where no route ends. */
+  readonly isRestOptional: boolean;
   readonly values: string[];
 }
+
+/** Whose row is asked for. */
+export type Sought = Pick<Search, "method" | "segments"> & Partial<Pick<Search, "isRestOptional">>;
 
 /**
  * Finds what a request comes to, by the order of `route-table.ts`; `undefined` = nothing. Comes to each
  * node of the tree once at most, whatever the path is.
  */
-export function findRow(
-  index: PathIndex,
-  method: string,
-  segments: readonly string[],
-): FoundRow | undefined {
-  const what: Search = { index, method, segments, values: [] };
+export function findRow(index: PathIndex, sought: Sought): FoundRow | undefined {
+  const what: Search = { isRestOptional: false, ...sought, index, values: [] };
   const row = search(what, ROOT, 0);
   return row === NONE ? undefined : { row, values: what.values };
 }
@@ -131,8 +132,12 @@ const NONE = -1;
 
 function search(what: Search, node: number, at: number): number {
   const { index, segments, values } = what;
+  const rest = index.nodes[node * NODE_WORDS + REST]!;
   const segment = segments[at];
-  if (segment === undefined) return rowAt(what, node);
+  if (segment === undefined) {
+    const own = rowAt(what, node);
+    return own === NONE && what.isRestOptional && rest !== 0 ? rowAt(what, rest) : own;
+  }
   const literal = follow(index, literalsOf(node), segment);
   if (literal !== NONE) {
     const found = search(what, literal, at + 1);
@@ -145,7 +150,6 @@ function search(what: Search, node: number, at: number): number {
     if (found !== NONE) return found;
     values.pop();
   }
-  const rest = index.nodes[node * NODE_WORDS + REST]!;
   return rest === 0 ? NONE : rowAt(what, rest);
 }
 

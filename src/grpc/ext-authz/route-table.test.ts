@@ -37,6 +37,7 @@ describe("parseRoute()", () => {
     ["GET /**/a", /\*\* before its end/],
     ["GET /{id}/{id}", /\{id\} twice/],
     ["GET /a%2Fb", /segment "a%2Fb"/],
+    ["GET /a!", /segment "a!"/],
     ["GET /a?b=c", /segment "a\?b=c"/],
     ["GET /a/../b", /segment "\.\.", which no path has/],
     ["GET /.", /segment "\.", which/],

@@ -32,7 +32,8 @@ interface Templated {
 
 const ROUTE = /^([A-Z]{1,32}|\*) (\/\S*)$/;
 const PARAMETER = /^\{([a-z][a-z0-9_]{0,31})\}$/;
-const LITERAL = /^[A-Za-z0-9._~!$&'()+,:@-]+$/;
+/** Without "!", which Envoy writes for what is not UTF-8. */
+const LITERAL = /^[A-Za-z0-9._~$&'()+,:@-]+$/;
 const SEGMENTS_MAX = 32;
 
 /** Takes `GET /agents/{id}` apart. Throws an `Error` that says what is wrong. */
@@ -110,7 +111,7 @@ export function openRouteTable<Route extends Templated>(
   return {
     index,
     find(method, segments) {
-      const found = findRow(index, method, segments);
+      const found = findRow(index, { method, segments });
       if (found === undefined) return undefined;
       const route = routeAt(found.row);
       const parameters = new Map<string, string>();

@@ -130,6 +130,9 @@ describe("parseValueSource()", () => {
     const given = withHeaders({ "x-a": "u1!" });
     const why = 'has a "!", which Envoy writes for what is not UTF-8; expected a text without';
     expect(() => take("header/x-a", given)).toThrow(`attributes.request.http.headers.x-a: ${why}`);
+    const path = { parameters: new Map([["id", "u1!"]]) };
+    expect(() => take("path/id", { ...path, request: httpCheck({ path: "/u1!" }) })).toThrow(why);
+    expect(take("path/id", { ...path, request: httpCheck({ path: "/u1%21?!" }) })).toBe("u1!");
     const replaced = { body: bodyOf({ a: "u1!" }, { isReplaced: true }) };
     expect(() => take("body/a", replaced)).toThrow(`attributes.request.http.body.a: ${why}`);
     expect(take("body/a", { body: bodyOf({ a: "u1!" }) })).toBe("u1!");

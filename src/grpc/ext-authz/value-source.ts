@@ -41,7 +41,7 @@ export function parseValueSource(text: string): ValueSource {
   switch (kind) {
     case "path":
       if (rest.length > 0) throw unknownSource(text);
-      return ({ parameters }) => present(parameters.get(first), "attributes.request.http.path");
+      return ({ request, parameters }) => pathFact(request, parameters.get(first));
     case "header": {
       const name = first.toLowerCase();
       if (rest.length > 0) throw unknownSource(text);
@@ -59,6 +59,13 @@ export function parseValueSource(text: string): ValueSource {
     default:
       throw unknownSource(text);
   }
+}
+
+/** With HTTP/2, a path can have bytes that are not UTF-8; "!" of the client's own can be escaped. */
+function pathFact({ path }: HttpCheck, value: string | undefined): string | undefined {
+  const isReplaced = value?.includes("!") && /^[^?]*!/.test(path);
+  if (isReplaced) throw invalidField(PATH, MAY_BE_REPLACED);
+  return present(value, PATH);
 }
 
 /** Envoy writes a header that is sent twice as one, with a comma, and "!" for what is not UTF-8. */
@@ -131,6 +138,7 @@ function filterMetadataOf({ attributes }: HttpCheck): InputValue {
 const noMembers: InputDocument = Object.freeze({});
 const PRINCIPAL = "attributes.source.principal";
 const CERTIFICATE_HEADER = "attributes.request.http.headers.x-forwarded-client-cert";
+const PATH = "attributes.request.http.path";
 const BODY = "attributes.request.http.body";
 const MAY_BE_REPLACED =
   'has a "!", which Envoy writes for what is not UTF-8; expected a text without';
