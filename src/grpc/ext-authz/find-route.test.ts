@@ -27,6 +27,8 @@ describe("createFindRoute()", () => {
     ["GET /users/u1", "GET /users/{id}"],
     ["GET /users/U1", "GET /users/{id}"],
     ["GET /files/a/B", "GET /files/**"],
+    [`GET /files/${"a/".repeat(40)}b`, "GET /files/**"],
+    [`GET /files/${"a/".repeat(30)}b`, "GET /files/**"],
     ["GET /Exact", "GET /Exact"],
     ["GET /slash/", "GET /slash/"],
     ["GET /", "GET /"],

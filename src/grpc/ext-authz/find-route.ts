@@ -14,7 +14,7 @@ import {
   type Sought,
 } from "./path-index.ts";
 import type { Route } from "./route-list.ts";
-import type { RouteMatch, RouteTable } from "./route-table.ts";
+import { type RouteMatch, type RouteTable, SEGMENTS_MAX } from "./route-table.ts";
 
 /** A route, or why there is none. */
 export type RouteFinding =
@@ -75,13 +75,15 @@ function undecoded({ rawPath }: ParsedPath): readonly string[] | undefined {
 
 /**
  * What the folded routes have to say the same of. To whom `/files` is `/files/`, `/files/**` stands for
- * it, unless `/files` is a route, too.
+ * it, unless `/files` is a route, too. What is behind the segments that routes have makes no difference.
  */
 function foldReading(
   read: readonly string[] | undefined,
 ): readonly Pick<Sought, "segments" | "isRestOptional">[] {
   if (read === undefined) return [];
-  const segments = withoutSlash(read).map(foldSegment);
+  const segments = withoutSlash(read)
+    .slice(0, SEGMENTS_MAX + 1)
+    .map(foldSegment);
   return [{ segments }, { segments, isRestOptional: true }];
 }
 

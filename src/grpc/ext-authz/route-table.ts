@@ -34,7 +34,8 @@ const ROUTE = /^([A-Z]{1,32}|\*) (\/\S*)$/;
 const PARAMETER = /^\{([a-z][a-z0-9_]{0,31})\}$/;
 /** Without "!", which Envoy writes for what is not UTF-8. */
 const LITERAL = /^[A-Za-z0-9._~$&'()+,:@-]+$/;
-const SEGMENTS_MAX = 32;
+/** Most segments of a route. */
+export const SEGMENTS_MAX = 32;
 
 /** Takes `GET /agents/{id}` apart. Throws an `Error` that says what is wrong. */
 export function parseRoute(text: string): RouteTemplate {
