@@ -63,6 +63,17 @@ describe("parseJsonText()", () => {
     ]);
   });
 
+  it.each([
+    ["3.0000000000000000", 3],
+    ["-4000000000000000e-15", -4],
+    ["0.00000000000000001E+18", 10],
+    ["9007199254740993.0", 9_007_199_254_740_993n],
+    ["0.0000000000000000000001e44", 10n ** 22n],
+    ["12345678901234567000e-3", 12_345_678_901_234_567n],
+  ])("reads %s as the whole number that it is, which bits.and takes", (text, value) => {
+    expect(parseJsonText(text)).toBe(value);
+  });
+
   it("reads a number of few characters as the double whose shortest text says the same", () => {
     const text = fc.stringMatching(/^-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,8})?([eE][+-]?[0-9]{1,3})?$/);
     fc.assert(

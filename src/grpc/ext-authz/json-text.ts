@@ -158,6 +158,7 @@ class JsonReader {
 const PLAIN_STRING = /"[^"\\\u0000-\u001f]*"/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[Ee][+-]?\d+)?/y;
 const INTEGER = /^-?\d+$/;
+const PARTS = /^(-?\d+)(?:\.(\d+))?(?:[Ee](.+))?$/;
 const PLAIN_INTEGER = /^(?:0|-?[1-9]\d*)$/;
 const ZERO = /^-?0(?:\.0+)?(?:[Ee]|$)/;
 
@@ -185,5 +186,16 @@ function exact(source: string): number | bigint | NumberText {
   if (value === 0 || size === Infinity) {
     throw malformed("body", "has a number beyond the range of a double");
   }
-  return new NumberText(source);
+  const whole = wholeNumber(source);
+  if (whole === undefined) return new NumberText(source);
+  return Number.isSafeInteger(value) ? value : whole;
+}
+
+/** `undefined` for a number with a fraction, which `3.00` is to the guest's `bits.and`, and not to OPA's. */
+function wholeNumber(source: string): bigint | undefined {
+  const [, before = "", after = "", exponent = "0"] = PARTS.exec(source)!;
+  const digits = before + after;
+  const zeros = Number(exponent) - after.length;
+  if (zeros >= 0) return BigInt(digits + "0".repeat(zeros));
+  return /^0*$/.test(digits.slice(zeros)) ? BigInt(digits.slice(0, zeros)) : undefined;
 }
