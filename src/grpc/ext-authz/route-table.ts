@@ -41,7 +41,7 @@ export const SEGMENTS_MAX = 32;
 export function parseRoute(text: string): RouteTemplate {
   const [, method, path] = ROUTE.exec(text) ?? [];
   if (method === undefined || path === undefined) {
-    throw new Error('expected a method, or *, and a path, as in "GET /agents/{id}"');
+    throw new Error('expected a method in upper case, or *, and a path, as in "GET /agents/{id}"');
   }
   const parts = path.slice(1).split("/");
   if (parts.length > SEGMENTS_MAX) throw new Error(`has more than ${SEGMENTS_MAX} segments`);
