@@ -180,6 +180,10 @@ describe("rego", () => {
     expect(await denial(runs, { extensions: misspelt })).toMatchObject({
       ...{ status: 400, body: expect.stringContaining("postern.decides: is unknown; expected") },
     });
+    for (const name of ["Postern.decide", "postern_dry_run", "postern-decide", "postern"]) {
+      const { body } = await denial(runs, { extensions: { [name]: "rbac" } });
+      expect(body).toContain(`attributes.context_extensions.${name}: is unknown; expected`);
+    }
     expect(await denial(runs, { extensions: { "postern.decide": "never" } })).toMatchObject({
       ...{
         status: 400,

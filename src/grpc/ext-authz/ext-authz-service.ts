@@ -132,10 +132,13 @@ const EXTENSIONS: ReadonlySet<string> = new Set([
   ...["postern.decide", "postern.application", "postern.path", DRY_RUN_EXTENSION],
 ]);
 
+/** What is meant for Postern, perhaps misspelt. */
+const OWN = /^postern(?:[._-]|$)/i;
+
 /** Of a misspelt one nobody would notice that it says nothing. */
 function checkExtensions(extensions: TextMap): void {
   for (const name in extensions) {
-    if (!name.startsWith("postern.") || EXTENSIONS.has(name)) continue;
+    if (!OWN.test(name) || EXTENSIONS.has(name)) continue;
     const field = `attributes.context_extensions.${name.slice(0, SHOWN_MAX)}`;
     throw invalidField(field, `is unknown; expected ${[...EXTENSIONS].join(", ")}`);
   }
