@@ -1,6 +1,7 @@
 // What Envoy tells the PDP of a request: the reader of checks, and what it may rely on, stand on it.
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,7 @@ import { envoyBinary, startEnvoy } from "../../support/envoy.ts";
 import type { EnvoySetup } from "../../support/envoy-bootstrap.ts";
 import { freePort } from "../../support/free-port.ts";
 import { type HttpQuestion, httpCall } from "../../support/http-call.ts";
+import { http2Call } from "../../support/http2-call.ts";
 import { openStubbedEnvoy, type StubbedEnvoy } from "../../support/stubbed-envoy.ts";
 import { makeTlsFiles } from "../../support/tls-files.ts";
 
@@ -70,6 +72,14 @@ describe("headers of a check", () => {
       "x-forwarded-proto": "http",
       "x-request-id": expect.stringMatching(/^[0-9a-f-]{36}$/),
     });
+  });
+
+  it("and a path of HTTP/2 have a mark in place of each byte that is not UTF-8", async () => {
+    const { port, stub } = await started();
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    onTestFinished(() => session.destroy());
+    await http2Call(session, { ":path": "/z\xff/\xc3\xabz" }, []);
+    expect(stub.checks[0]?.attributes?.request?.http?.path).toBe("/z!/ëz");
   });
 
   it("are a list of bytes if encode_raw_headers is set", async () => {
