@@ -12,6 +12,8 @@ export const TABLE_BYTES = 16;
 const MEMBER_BYTES = 12;
 export const MEMBER_VALUE_WORD = 1;
 const MEMBER_NEXT_WORD = 2;
+/** Most members of a bucket passed for a new one. Where names weren't chosen for it, ten are never there. */
+const CHAIN_MAX = 64;
 
 /** A member's name in memory. */
 export interface MemberName {
@@ -162,15 +164,21 @@ export class StructWriter {
     return address;
   }
 
-  /** Puts a member into its bucket, whose members the guest keeps in the order of names. */
+  /**
+   * Puts a member into its bucket, whose members the guest keeps in the order of names. Throws `InputRefused`
+   * for names that are in one bucket by the dozen: a client can choose them so, and 16,000 take a second.
+   */
   addMember(object: number, name: MemberName, value: number): number {
     const element = this.reserve(MEMBER_BYTES);
     const { words } = this.memory;
     const header = object >> 2;
     // The number of buckets is a power of two.
     let link = header + TABLE_BYTES / 4 + (name.hash & (words[header + 2]! - 1));
+    let passed = 0;
     while (words[link] !== 0 && this.compareStrings(words[words[link]! >> 2]!, name.address) < 0) {
       link = (words[link]! >> 2) + MEMBER_NEXT_WORD;
+      passed += 1;
+      if (passed > CHAIN_MAX) throw new InputRefused("the input has too many names of one hash");
     }
     const at = element >> 2;
     words[at] = name.address;
