@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadTestPolicy } from "../../test/support/wasm-policy.ts";
-import type { EvaluationResult, Policy } from "./policy.ts";
+import type { EvaluationResult, InputDocument, Policy } from "./policy.ts";
 
 const rego = `package calls
 
@@ -18,10 +18,17 @@ stable if time.now_ns() == time.now_ns()
 
 unicode := urlquery.encode("Zürich 🔑")
 
+copied := json.patch({"text": input.text, "a": [], "b": [], "c": []}, [copy |
+	some [from, to, times] in [["/text", "/a/-", 10], ["/a", "/b/-", 10], ["/b", "/c/-", 30]]
+	some _ in numbers.range(1, times)
+	copy := {"op": "copy", "from": from, "path": to}
+])
+
 many := count([s | some n in numbers.range(1, 2000); s := sprintf("%d-%s", [n, "ü"])])
 `;
 const rules = [
   ...["formatted", "undefined_on_error", "negated", "merged", "told", "stable", "unicode", "many"],
+  "copied",
 ];
 
 let policy: Policy;
@@ -33,9 +40,9 @@ beforeAll(async () => {
   });
 });
 
-function ask(rule: string, nowNs = 0n): EvaluationResult {
+function ask(rule: string, nowNs = 0n, input: InputDocument = {}): EvaluationResult {
   const entrypoint = policy.entrypoints.get(`calls/${rule}`)!;
-  return policy.evaluate({ entrypoint, input: {}, kept: undefined, nowNs });
+  return policy.evaluate({ entrypoint, input, kept: undefined, nowNs });
 }
 
 describe("createHostCalls()", () => {
@@ -60,6 +67,10 @@ describe("createHostCalls()", () => {
     expect(ask("told", 5n)).toEqual({ kind: "value", value: 5 });
     expect(ask("told", 7n)).toEqual({ kind: "value", value: 7 });
     expect(ask("stable", 1_764_219_999_123_456_789n)).toEqual({ kind: "value", value: true });
+  });
+
+  it("ends a call before it writes an answer that is too long", () => {
+    expect(ask("copied", 0n, { text: "a".repeat(200_000) })).toMatchObject({ why: "budget" });
   });
 
   it("survives calls by the thousand while memory grows", () => {

@@ -7,7 +7,7 @@ import {
 } from "./builtins/registry.ts";
 import type { Guest } from "./guest.ts";
 import { PolicyAborted } from "./guest-failure.ts";
-import { formatTerm, parseTerm } from "./term.ts";
+import { formatTerm, parseTerm, visitLengths } from "./term.ts";
 
 /** What a policy may call of its host. Belongs to one instance. */
 export interface HostCalls {
@@ -25,7 +25,7 @@ const ARGUMENT_BYTES_MAX = 4 * MiB;
 /** Longest UTF-8 of one UTF-16 unit. */
 const UTF8_BYTES_PER_UNIT = 3;
 /** Steps for a call, whatever it does: it takes some microseconds. */
-const CALL_STEPS = 500;
+const CALL_STEPS = 1000;
 /** Steps for each character of arguments and result: they are parsed and written. */
 const CHARACTER_STEPS = 4;
 /** OPA's ABI has imports for up to this many arguments. */
@@ -55,8 +55,10 @@ export function createHostCalls(builtins: ReadonlyMap<number, HostBuiltin>): Hos
     let answer: string;
     try {
       takeSteps(CALL_STEPS + CHARACTER_STEPS * lengthOf(texts));
-      answer = formatTerm(builtin(texts.map(parseTerm), context));
-      takeSteps(CHARACTER_STEPS * answer.length);
+      const term = builtin(texts.map(parseTerm), context);
+      // Before it is written: a built-in may put one long text into its answer a thousand times.
+      visitLengths(term, (length) => takeSteps(CHARACTER_STEPS * length));
+      answer = formatTerm(term);
     } catch (error) {
       if (error instanceof BuiltinError) return UNDEFINED;
       throw error;

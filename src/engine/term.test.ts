@@ -1,8 +1,21 @@
 import { describe, expect, it } from "vitest";
-import { formatTerm, parseTerm, TERM_DEPTH_MAX, TermError } from "./term.ts";
+import { formatTerm, parseTerm, TERM_DEPTH_MAX, TermError, visitLengths } from "./term.ts";
 import { TermNumber, TermObject, TermSet } from "./term-value.ts";
 
 const roundTrip = (text: string): string => formatTerm(parseTerm(text));
+
+describe("visitLengths()", () => {
+  it("comes to at least the length of the text", () => {
+    for (const text of ["1", "null", '"a"', '{"a":[1,2.5,{"b"}],"c":{}}', "set()", "[[],[[]]]"]) {
+      const term = parseTerm(text);
+      let length = 0;
+      visitLengths(term, (more) => {
+        length += more;
+      });
+      expect(length).toBeGreaterThanOrEqual(formatTerm(term).length);
+    }
+  });
+});
 
 describe("parseTerm()", () => {
   it("refuses what is no Rego value", () => {

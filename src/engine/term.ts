@@ -15,6 +15,22 @@ export class TermError extends Error {
   }
 }
 
+/** Tells how long the term's text is, part by part, but for what has to be escaped in it. */
+export function visitLengths(term: Term, visit: (length: number) => void): void {
+  if (typeof term === "string") visit(term.length + '"",'.length);
+  else if (term instanceof TermNumber) visit(term.text.length + ",".length);
+  else if (term === null || typeof term === "boolean") visit("false,".length);
+  else {
+    visit("set(),".length);
+    for (const part of partsOf(term)) visitLengths(part, visit);
+  }
+}
+
+function partsOf(term: TermObject | TermSet | readonly Term[]): readonly Term[] {
+  if (term instanceof TermObject) return [...term.keys, ...term.values];
+  return term instanceof TermSet ? term.items : term;
+}
+
 /** Text that `opa_value_parse` reads as this term. */
 export function formatTerm(term: Term): string {
   if (typeof term === "string") return formatString(term);
