@@ -13,7 +13,6 @@ export interface Decimal {
 
 /** Rego also has `.5` and `1.`. */
 const NUMBER = /^(-?)(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,15}))?$/;
-const INT64_TEXT = /^-?(?:0|[1-9][0-9]{0,14})$/;
 
 /** Whether `text` is a number that `readDecimal` takes. */
 export function isDecimal(text: string): boolean {
@@ -39,11 +38,7 @@ export function readDecimal(text: string): Decimal {
 }
 
 /** Orders two numbers by value: negative, 0 or positive. */
-export function compareNumberTexts(a: string, b: string): number {
-  if (a === b) return 0;
-  if (INT64_TEXT.test(a) && INT64_TEXT.test(b)) return Number(a) - Number(b);
-  const x = readDecimal(a);
-  const y = readDecimal(b);
+export function compareDecimals(x: Decimal, y: Decimal): number {
   const signs = signOf(x) - signOf(y);
   if (signs !== 0) return signs;
   return x.negative ? compareMagnitudes(y, x) : compareMagnitudes(x, y);

@@ -1,4 +1,4 @@
-import { BuiltinError, BuiltinUnsupported } from "./builtin.ts";
+import { BuiltinError, BuiltinUnsupported, type TakeSteps } from "./builtin.ts";
 import {
   formatAddress,
   type IpAddress,
@@ -18,14 +18,18 @@ interface AddressRange {
 const MAPPED_FIRST = 0xffffn << 32n;
 const MAPPED_LAST = MAPPED_FIRST | 0xffff_ffffn;
 
+/** Steps to read an address or network. */
+const TEXT_STEPS = 1000;
+
 /** The fewest networks that hold the same addresses. */
-export function mergeNetworks(texts: readonly string[]): string[] {
+export function mergeNetworks(texts: readonly string[], takeSteps: TakeSteps): string[] {
+  takeSteps(TEXT_STEPS * texts.length);
   if (texts.length > 1 && texts.some((text) => parseNetwork(text)?.isMapped === true)) {
     // OPA puts addresses of 28 bytes together here.
     throw new BuiltinUnsupported("merging IPv4-mapped IPv6 networks");
   }
   return mergeRanges(texts.map(rangeOf)).flatMap((range) =>
-    range.text === undefined ? networksOf(range) : [range.text],
+    range.text === undefined ? networksOf(range, takeSteps) : [range.text],
   );
 }
 
@@ -80,7 +84,10 @@ function before(position: bigint): bigint {
   return position === 0n || position === MAPPED_FIRST ? position : position - 1n;
 }
 
-function networksOf(range: AddressRange): string[] {
+/** Steps for a bit by which a network grows. */
+const BIT_STEPS = 60;
+
+function networksOf(range: AddressRange, takeSteps: TakeSteps): string[] {
   const isV4 = isMapped(range.first);
   if (isV4 !== isMapped(range.last)) {
     throw new BuiltinUnsupported("merging IPv4 with IPv6 networks");
@@ -100,6 +107,7 @@ function networksOf(range: AddressRange): string[] {
     ) {
       hostBits += 1;
     }
+    takeSteps(BIT_STEPS * (hostBits + 1));
     networks.push(`${formatAddress({ bits, value: at })}/${bits - hostBits}`);
     at += 1n << BigInt(hostBits);
   }

@@ -11,27 +11,34 @@ import {
   parseAddress,
   parseNetwork,
 } from "./ip-network.ts";
-import { checkItems, ITEMS_MAX, TURN_STEPS } from "./limits.ts";
+import { checkItems, ITEMS_MAX } from "./limits.ts";
 import { asCollection, asString, isArray } from "./operands.ts";
 
 /** Networks, apart from `net.cidr_contains` and `net.cidr_intersects`, which wasm has. */
 export const cidrBuiltins: BuiltinFamily = {
   "net.cidr_is_valid": ([text]) => typeof text === "string" && parseNetwork(text) !== undefined,
-  "net.cidr_expand": ([text]) => expand(networkOf(asString(text))),
-  "net.cidr_merge": ([texts]) => termSet(mergeNetworks(asCollection(texts).map(asString))),
+  "net.cidr_expand": ([text], { takeSteps }) => expand(networkOf(asString(text)), takeSteps),
+  "net.cidr_merge": ([texts], { takeSteps }) =>
+    termSet(mergeNetworks(asCollection(texts).map(asString), takeSteps)),
   "net.cidr_contains_matches": ([networks, members], { takeSteps }) =>
     containsMatches(candidatesOf(networks), candidatesOf(members), takeSteps),
 };
 
-function expand(network: IpNetwork): Term {
+/** Steps to write an address down, by its bits. */
+const ADDRESS_STEPS = { 32: 20, 128: 200 };
+/** Steps to compare a network with a member. */
+const PAIR_STEPS = 30;
+
+function expand(network: IpNetwork, takeSteps: TakeSteps): Term {
   const { bits, value } = network.address;
   const hostBits = bits - network.prefix;
   if (2 ** hostBits > ITEMS_MAX) throw new BuiltinLimit(`more than ${ITEMS_MAX} addresses`);
-  return termSet(
-    Array.from({ length: 2 ** hostBits }, (_, index) =>
-      formatAddress({ bits, value: value + BigInt(index) }),
-    ),
+  takeSteps(ADDRESS_STEPS[bits] * 2 ** hostBits);
+  const addresses = Array.from({ length: 2 ** hostBits }, (_, index) =>
+    formatAddress({ bits, value: value + BigInt(index) }),
   );
+  // Rego's order, as they are ASCII, and found ten times as fast as by comparing terms.
+  return new TermSet(addresses.sort());
 }
 
 /** A text to compare, and what stands for it in the answer. */
@@ -70,7 +77,7 @@ function containsMatches(
   const found: Term[] = [];
   networks.forEach(({ index }, i) => {
     members.forEach((member, j) => {
-      takeSteps(TURN_STEPS);
+      takeSteps(PAIR_STEPS);
       if (!holds(parsedNetworks[i]!, parsedMembers[j]!)) return;
       found.push([index, member.index]);
       checkItems(found.length);

@@ -21,6 +21,7 @@ const LONG_UNITS: ReadonlyMap<string, number> = new Map([
 ]);
 
 const LIMIT = 2n ** 63n;
+const LIMIT_DIGITS = 19;
 const EXTENDED = /^[+-]?(?:[0-9.]+(?:ms|us|\u00b5s|ns|[a-z]))+$/;
 const EXTENDED_SEGMENT = /([0-9.]+)(ms|us|\u00b5s|ns|[a-z])/g;
 
@@ -64,7 +65,9 @@ function parseGoDuration(text: string): bigint {
 function segmentNanoseconds(whole: string, fraction: string, unitName: string): bigint {
   const unit = NANOSECONDS.get(unitName);
   if (unit === undefined || whole + fraction === "") throw invalid();
-  const value = BigInt(whole) * unit;
+  const significant = whole.replace(/^0+/, "");
+  if (significant.length > LIMIT_DIGITS) throw invalid();
+  const value = BigInt(significant) * unit;
   if (value > LIMIT) throw invalid();
   const { digits, scale } = leadingFraction(fraction);
   if (digits === 0n) return value;

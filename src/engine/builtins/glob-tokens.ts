@@ -37,7 +37,14 @@ export function parseGlob(text: string): GlobToken[] {
 /** Whether a character is in both; `.` goes with everything, even with an empty set. */
 export function setsMeet(a: CharacterSet, b: CharacterSet): boolean {
   if (a === undefined || b === undefined) return true;
-  return a.some(([low, high]) => b.some((range) => range[0] <= high && low <= range[1]));
+  let i = 0;
+  let j = 0;
+  while (i < a.length && j < b.length) {
+    if (a[i]![1] < b[j]![0]) i += 1;
+    else if (b[j]![1] < a[i]![0]) j += 1;
+    else return true;
+  }
+  return false;
 }
 
 interface Rune {

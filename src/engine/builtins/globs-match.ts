@@ -71,13 +71,18 @@ class Intersection {
     return answer;
   }
 
+  /** Steps for a turn at which two tokens are compared. */
+  #takeTurn(a: GlobToken, b: GlobToken): void {
+    this.#takeSteps(TURN_STEPS + (a.set?.length ?? 0) + (b.set?.length ?? 0));
+  }
+
   #search(startA: number, startB: number): boolean {
     let i = startA;
     let j = startB;
     for (; i < this.#a.length && j < this.#b.length; i += 1, j += 1) {
-      this.#takeSteps(TURN_STEPS);
       const a = this.#a[i]!;
       const b = this.#b[j]!;
+      this.#takeTurn(a, b);
       if (a.repeat !== "once") return this.#repeat(i, j);
       if (b.repeat !== "once") return this.#swapped.#repeat(j, i);
       if (!setsMeet(a.set, b.set)) return false;
@@ -100,8 +105,8 @@ class Intersection {
     const star = this.#a[i]!;
     const next = this.#a[i + 1];
     for (let j = startB; j < this.#b.length; j += 1) {
-      this.#takeSteps(TURN_STEPS);
       const b = this.#b[j]!;
+      this.#takeTurn(next ?? star, b);
       if (next !== undefined && setsMeet(b.set, next.set) && this.#fromHere(i + 1, j)) return true;
       if (!setsMeet(b.set, star.set)) return false;
     }

@@ -63,7 +63,8 @@ export function lastAddress({ address, prefix }: IpNetwork): IpAddress {
 /** Text of an address; IPv6 as RFC 5952 has it. */
 export function formatAddress({ bits, value }: IpAddress): string {
   if (bits === 32) {
-    return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 0xffn).join(".");
+    const address = Number(value);
+    return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join(".");
   }
   const groups = Array.from({ length: 8 }, (_, index) =>
     ((value >> (GROUP_BITS * BigInt(7 - index))) & 0xffffn).toString(16),

@@ -1,28 +1,43 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { formatTerm } from "../term.ts";
 import { type Term, termInteger } from "../term-value.ts";
-import { type BuiltinContext, BuiltinError, type BuiltinFamily } from "./builtin.ts";
+import {
+  type BuiltinContext,
+  BuiltinError,
+  type BuiltinFamily,
+  type TakeSteps,
+} from "./builtin.ts";
 import { checkItems } from "./limits.ts";
 import { asBigInt, asNumber, asString, int64OfText } from "./operands.ts";
 
 /** Ranges and what is random; the latter stays the same within an evaluation. */
 export const numberBuiltins: BuiltinFamily = {
-  "numbers.range_step": ([from, to, step]) => range(asBigInt(from), asBigInt(to), asBigInt(step)),
+  "numbers.range_step": ([from, to, step], { takeSteps }) =>
+    range([asBigInt(from), asBigInt(to), asBigInt(step)], takeSteps),
   "rand.intn": ([name, n], context) =>
     randomInteger(asString(name), int64OfText(asNumber(n).text), context),
   "uuid.rfc4122": ([name], context) =>
     remembered(context, `uuid.rfc4122 ${formatTerm(name as Term)}`, () => randomUUID()),
 };
 
-function range(from: bigint, to: bigint, step: bigint): Term {
+/** Steps for an element, and for every 64 bits of it. */
+const ELEMENT_STEPS = 20;
+
+function range([from, to, step]: readonly [bigint, bigint, bigint], takeSteps: TakeSteps): Term {
   if (step <= 0n) throw new BuiltinError("the step must be positive");
   const distance = to >= from ? to - from : from - to;
   const count = distance / step + 1n;
   checkItems(Number(count));
+  takeSteps(ELEMENT_STEPS * Number(count) * (1 + wordsOf(from) + wordsOf(to)));
   const signed = to >= from ? step : -step;
   return Array.from({ length: Number(count) }, (_, index) =>
     termInteger(from + BigInt(index) * signed),
   );
+}
+
+/** How many times 64 bits the number takes. */
+function wordsOf(value: bigint): number {
+  return value.toString(16).length / 16;
 }
 
 function randomInteger(name: string, n: bigint | undefined, context: BuiltinContext): Term {

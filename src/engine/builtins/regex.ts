@@ -13,15 +13,13 @@ export const regexBuiltins: BuiltinFamily = {
   "regex.find_n": ([pattern, text, n], { takeSteps }) =>
     findN(searchIn(text, pattern, takeSteps), asInt(n)),
   "regex.template_match": ([template, text, open, close], { takeSteps }) => {
-    const pattern = patternOfTemplate(asString(template), asString(open), asString(close));
+    const parts = [template, open, close].map(asString);
+    const pattern = patternOfTemplate(parts as [string, string, string], takeSteps);
     return matches(searchIn(text, pattern, takeSteps));
   },
 };
 
-/**
- * Steps per character looked at where every match is sought up to the end of the text, as a repetition
- * may make it (`a*b|a`).
- */
+/** Least steps for a character that is looked at once more. */
 const SCANNED_STEPS = 12;
 
 /** A text, a pattern to look for, and what pays for it. */
@@ -31,10 +29,17 @@ interface Search {
   readonly takeSteps: TakeSteps;
 }
 
-/** A search may take as long as a step for each instruction at each character. */
+/** Steps for an instruction at a character: some twenty nanoseconds. */
+const INSTRUCTION_STEPS = 2;
+
+/** A search may look at each instruction at each character. */
 function searchIn(text: Term | undefined, pattern: Term | undefined, takeSteps: TakeSteps): Search {
-  const search = { text: asString(text), pattern: compilePattern(asString(pattern)), takeSteps };
-  takeSteps(search.pattern.programSize() * search.text.length);
+  const search = {
+    text: asString(text),
+    pattern: compilePattern(asString(pattern), takeSteps),
+    takeSteps,
+  };
+  takeSteps(INSTRUCTION_STEPS * search.pattern.programSize() * search.text.length);
   return search;
 }
 
@@ -50,11 +55,18 @@ function* matchesOf({ pattern, text, takeSteps }: Search): Generator<Match, void
   const groups = pattern.groupCount();
   let previousEnd = -1;
   let at = 0;
-  const mayScanAhead = /[*+{]/.test(pattern.pattern());
+  const size = pattern.programSize();
+  // What repeats may be sought up to the end of the text (`a*b|a`), all else as far as it is long itself
+  // (`a?a?b|a`).
+  const aheadMax = /[*+{]/.test(pattern.pattern()) ? text.length : size;
   while (at <= text.length && matcher.find(at)) {
-    if (mayScanAhead) takeSteps(SCANNED_STEPS * (text.length - at));
+    takeSteps(
+      Math.max(SCANNED_STEPS, INSTRUCTION_STEPS * size) * Math.min(text.length - at, aheadMax),
+    );
     const start = matcher.start();
     const end = matcher.end();
+    // Groups are found by another look at the match, which carries all of them along.
+    takeSteps(groups * size * (end - start));
     const isAccepted = end !== at || start !== previousEnd;
     at = end === at ? at + ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1) : end;
     previousEnd = end;
@@ -142,7 +154,10 @@ function findN(search: Search, n: number): Term {
 }
 
 /** A pattern out of text with patterns between delimiters, which may be nested. */
-function patternOfTemplate(template: string, open: string, close: string): string {
+function patternOfTemplate(
+  [template, open, close]: readonly [string, string, string],
+  takeSteps: TakeSteps,
+): string {
   if (Buffer.byteLength(open) !== 1 || Buffer.byteLength(close) !== 1) {
     throw new BuiltinError("a delimiter is one ASCII character");
   }
@@ -159,7 +174,7 @@ function patternOfTemplate(template: string, open: string, close: string): strin
       if (level < 0) break;
       if (level === 0) {
         const part = template.slice(patternStart, at);
-        compilePattern(`^${part}$`);
+        compilePattern(`^${part}$`, takeSteps);
         pattern += `${RE2JS.quote(template.slice(literalStart, patternStart - 1))}(${part})`;
         literalStart = at + 1;
       }

@@ -22,11 +22,15 @@ const VERSION = new RegExp(
 );
 const DIGITS = /^[0-9]+$/;
 const INT64_MAX = 2n ** 63n - 1n;
+const INT64_DIGITS = 19;
 
 function parseVersion(text: string): Version | undefined {
   const match = VERSION.exec(text);
   if (match === null) return undefined;
-  const numbers = match.slice(1, 4).map(BigInt);
+  const texts = match.slice(1, 4);
+  // Before they are read: a number of a hundred thousand digits takes milliseconds.
+  if (texts.some((text) => text.length > INT64_DIGITS)) return undefined;
+  const numbers = texts.map(BigInt);
   const preRelease = match[4]?.split(".") ?? [];
   const hasLeadingZero = (identifier: string): boolean =>
     identifier.length > 1 && identifier.startsWith("0") && DIGITS.test(identifier);
@@ -67,6 +71,7 @@ function compareIdentifiers(a: string, b: string): number {
 
 /** Go reads what exceeds 64 bits as the greatest number of 64 bits. */
 function clamped(digits: string): bigint {
+  if (digits.length > INT64_DIGITS) return INT64_MAX;
   const value = BigInt(digits);
   return value > INT64_MAX ? INT64_MAX : value;
 }

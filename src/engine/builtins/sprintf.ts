@@ -1,7 +1,7 @@
 import { type Term, TermNumber } from "../term-value.ts";
-import type { BuiltinFamily } from "./builtin.ts";
+import { type BuiltinFamily, BuiltinLimit } from "./builtin.ts";
 import { type Directive, type GoValue, plainDirective, printValue } from "./go-printer.ts";
-import { checkText } from "./limits.ts";
+import { checkText, DIGITS_MAX } from "./limits.ts";
 import { asArray, asString, int64OfText } from "./operands.ts";
 import { printTerm } from "./rego-text.ts";
 
@@ -22,6 +22,7 @@ function goValueOf(term: Term): GoValue {
     const value = Number(text);
     return Number.isFinite(value) ? { type: "float64", value } : { type: "string", value: text };
   }
+  if (text.length > DIGITS_MAX) throw new BuiltinLimit(`an integer of over ${DIGITS_MAX} digits`);
   const small = int64OfText(text);
   return small === undefined
     ? { type: "*big.Int", value: BigInt(text) }

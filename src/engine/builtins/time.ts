@@ -1,6 +1,6 @@
 import { decimalToBigInt, readDecimal } from "../term-decimal.ts";
 import { type Term, termInteger } from "../term-value.ts";
-import { BuiltinError, type BuiltinFamily } from "./builtin.ts";
+import { BuiltinError, type BuiltinFamily, type TakeSteps } from "./builtin.ts";
 import { type CivilTime, daysInMonth, weekdayOf } from "./civil-time.ts";
 import { parseDuration } from "./duration.ts";
 import { type Layout, parseLayout, WEEKDAYS } from "./go-layout.ts";
@@ -28,20 +28,26 @@ const STEP_MAX = 40_000_000_000;
 /** Calendars, clocks and their text; instants are nanoseconds since the epoch, in 64 bits. */
 export const timeBuiltins: BuiltinFamily = {
   "time.now_ns": (_, context) => termInteger(context.nowNs),
-  "time.date": ([moment]) => {
-    const { year, month, day } = civilOf(momentOf(moment));
+  "time.date": ([moment], { takeSteps }) => {
+    const { year, month, day } = civilOf(momentOf(moment, takeSteps));
     return [year, month, day].map(termInteger);
   },
-  "time.clock": ([moment]) => {
-    const { hour, minute, second } = civilOf(momentOf(moment));
+  "time.clock": ([moment], { takeSteps }) => {
+    const { hour, minute, second } = civilOf(momentOf(moment, takeSteps));
     return [hour, minute, second].map(termInteger);
   },
-  "time.weekday": ([moment]) => WEEKDAYS[weekdayOf(civilOf(momentOf(moment)))]!,
-  "time.add_date": ([moment, years, months, days]) =>
-    addDate(momentOf(moment), { years: asInt(years), months: asInt(months), days: asInt(days) }),
-  "time.diff": ([a, b]) => difference(momentOf(a), momentOf(b)).map(termInteger),
-  "time.format": ([term]) => {
-    const moment = momentOf(term);
+  "time.weekday": ([moment], { takeSteps }) =>
+    WEEKDAYS[weekdayOf(civilOf(momentOf(moment, takeSteps)))]!,
+  "time.add_date": ([moment, years, months, days], { takeSteps }) =>
+    addDate(momentOf(moment, takeSteps), {
+      years: asInt(years),
+      months: asInt(months),
+      days: asInt(days),
+    }),
+  "time.diff": ([a, b], { takeSteps }) =>
+    difference(momentOf(a, takeSteps), momentOf(b, takeSteps)).map(termInteger),
+  "time.format": ([term], { takeSteps }) => {
+    const moment = momentOf(term, takeSteps);
     return checkText(formatTime(zonedTimeOf(moment), moment.layout));
   },
   "time.parse_ns": ([layout, text]) =>
@@ -57,8 +63,12 @@ interface Moment {
   readonly layout: Layout;
 }
 
-function momentOf(term: Term | undefined): Moment {
+/** Steps to look a zone up: some ten microseconds. */
+const ZONE_STEPS = 4000;
+
+function momentOf(term: Term | undefined, takeSteps: TakeSteps): Moment {
   const [instant, zone, layout] = isArray(term) ? term : [term];
+  if (zone !== undefined && zone !== "UTC") takeSteps(ZONE_STEPS);
   const layoutText = layout === undefined ? "" : asString(layout);
   return {
     zone: zone === undefined ? utc : timeZoneOf(asString(zone)),

@@ -1,12 +1,14 @@
 import { type Term, TermNumber, termInteger } from "../term-value.ts";
-import { BuiltinError, type BuiltinFamily, BuiltinLimit } from "./builtin.ts";
+import { BuiltinError, type BuiltinFamily, BuiltinLimit, type TakeSteps } from "./builtin.ts";
 import { DIGITS_MAX } from "./limits.ts";
 import { asString } from "./operands.ts";
 
 /** Amounts with a unit. */
 export const unitBuiltins: BuiltinFamily = {
-  "units.parse": ([text]) => parseUnits(asString(text).replaceAll('"', "")),
-  "units.parse_bytes": ([text]) => parseBytes(asString(text).toLowerCase().replaceAll('"', "")),
+  "units.parse": ([text], { takeSteps }) =>
+    parseUnits(asString(text).replaceAll('"', ""), takeSteps),
+  "units.parse_bytes": ([text], { takeSteps }) =>
+    parseBytes(asString(text).toLowerCase().replaceAll('"', ""), takeSteps),
 };
 
 /** A non-negative denominator is kept apart, so that no digit is lost. */
@@ -50,10 +52,13 @@ const BYTE_UNITS: ReadonlyMap<string, Fraction> = new Map([
   }),
 ]);
 
-function parseUnits(text: string): Term {
+function parseUnits(text: string, takeSteps: TakeSteps): Term {
   const { amount, unit } = splitAmount(text);
   const suffix = unit.slice(0, 1) + unit.slice(1).toLowerCase();
-  const { numerator, denominator } = multiply(fractionOf(amount), factorOf(UNITS, suffix));
+  const { numerator, denominator } = multiply(
+    fractionOf(amount, takeSteps),
+    factorOf(UNITS, suffix),
+  );
   if (numerator % denominator === 0n) return termInteger(numerator / denominator);
   const tenDigits = roundHalfAway(numerator * 10n ** 10n, denominator);
   const digits = (tenDigits < 0n ? -tenDigits : tenDigits).toString().padStart(11, "0");
@@ -63,10 +68,10 @@ function parseUnits(text: string): Term {
 }
 
 /** OPA computes with big.Float of 64 bits, rounds twice, then drops the fraction. */
-function parseBytes(text: string): Term {
+function parseBytes(text: string, takeSteps: TakeSteps): Term {
   const { amount, unit } = splitAmount(text);
   const factor = factorOf(BYTE_UNITS, unit);
-  const rounded = roundTo64Bits(fractionOf(amount));
+  const rounded = roundTo64Bits(fractionOf(amount, takeSteps));
   const { numerator, denominator } = roundTo64Bits(multiply(rounded, factor));
   return termInteger(numerator / denominator);
 }
@@ -100,7 +105,10 @@ function amountEnd(text: string): number {
 
 const AMOUNT = /^([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?$/;
 
-function fractionOf(amount: string): Fraction {
+/** Steps for each digit of an amount, which an exponent of few characters may make many. */
+const DIGIT_STEPS = 10;
+
+function fractionOf(amount: string, takeSteps: TakeSteps): Fraction {
   const match = AMOUNT.exec(amount);
   const fraction = match?.[3] ?? "";
   const digits = (match?.[2] ?? "") + fraction;
@@ -109,6 +117,7 @@ function fractionOf(amount: string): Fraction {
   if (digits.length > DIGITS_MAX || Math.abs(exponent) > DIGITS_MAX) {
     throw new BuiltinLimit(`an amount of more than ${DIGITS_MAX} digits`);
   }
+  takeSteps(DIGIT_STEPS * (digits.length + Math.abs(exponent)));
   const power = 10n ** BigInt(Math.abs(exponent));
   const value = match[1] === "-" ? -BigInt(digits) : BigInt(digits);
   return exponent < 0
