@@ -38,7 +38,10 @@ export function readDecimal(text: string): Decimal {
 }
 
 /** Orders two numbers by value: negative, 0 or positive. */
-export function compareDecimals(x: Decimal, y: Decimal): number {
+export function compareNumberTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  const x = readDecimal(a);
+  const y = readDecimal(b);
   const signs = signOf(x) - signOf(y);
   if (signs !== 0) return signs;
   return x.negative ? compareMagnitudes(y, x) : compareMagnitudes(x, y);

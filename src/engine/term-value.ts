@@ -3,7 +3,7 @@
  * object keys may be anything, numbers keep every digit. Not for the hot path, which never leaves
  * the wasm heap.
  */
-import { compareDecimals, type Decimal, readDecimal } from "./term-decimal.ts";
+import { compareNumberTexts } from "./term-decimal.ts";
 
 /** A Rego value. Arrays are arrays; the classes below are the rest. */
 export type Term = null | boolean | string | TermNumber | readonly Term[] | TermObject | TermSet;
@@ -11,16 +11,16 @@ export type Term = null | boolean | string | TermNumber | readonly Term[] | Term
 /** A number by its text, e.g. `1`, `0.10`, `9007199254740993`, `1e+21`. */
 export class TermNumber {
   readonly text: string;
-  #decimal: Decimal | undefined;
+  #nearest: number | undefined;
 
   constructor(text: string) {
     this.text = text;
   }
 
-  /** Its value, read once: sorting compares a number with many others. */
-  get decimal(): Decimal {
-    this.#decimal ??= readDecimal(this.text);
-    return this.#decimal;
+  /** The float64 nearest to it, read once: sorting compares a number with many others. */
+  get nearest(): number {
+    this.#nearest ??= Number(this.text);
+    return this.#nearest;
   }
 }
 
@@ -99,7 +99,7 @@ export function compareTerms(a: Term, b: Term): number {
   const ranks = rank(a) - rank(b);
   if (ranks !== 0) return ranks;
   if (typeof a === "string") return compareStrings(a, b as string);
-  if (a instanceof TermNumber) return compareDecimals(a.decimal, (b as TermNumber).decimal);
+  if (a instanceof TermNumber) return compareNumbers(a, b as TermNumber);
   if (a instanceof TermSet) return compareLists(a.items, (b as TermSet).items);
   if (a instanceof TermObject) return compareObjects(a, b as TermObject);
   if (a === null) return 0;
@@ -139,6 +139,12 @@ function rank(term: Term): number {
   if (typeof term === "string") return 3;
   if (term instanceof TermObject) return 5;
   return term instanceof TermSet ? 6 : 4;
+}
+
+/** Rounding keeps the order, so that only numbers of one float64 have to be looked at digit by digit. */
+function compareNumbers(a: TermNumber, b: TermNumber): number {
+  if (a.nearest !== b.nearest) return a.nearest < b.nearest ? -1 : 1;
+  return compareNumberTexts(a.text, b.text);
 }
 
 function compareLists(a: readonly Term[], b: readonly Term[]): number {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { builtinContext } from "../../../test/support/builtin-context.ts";
-import { type Term, TermNumber, termInteger } from "../term-value.ts";
+import { type Term, TermNumber, termInteger, termObject } from "../term-value.ts";
 import { BuiltinLimit } from "./builtin.ts";
 import { hostBuiltins } from "./registry.ts";
 
@@ -26,6 +26,22 @@ const networks = Array.from({ length: 4_500 }, (_, index) =>
   [4 * index, 4 * index + 1].map((group) => `1:${group.toString(16)}::/32`),
 ).flat();
 
+/** A graph of long names, each with two neighbours in the next layer. */
+function layers(count: number): Term {
+  const name = (layer: number, place: number) => `${"a".repeat(200)}${layer}-${place}`;
+  return termObject(
+    Array.from({ length: count }, (_, layer) =>
+      [0, 1].map((place): [Term, Term] => [
+        name(layer, place),
+        layer === count - 1 ? [] : [name(layer + 1, 0), name(layer + 1, 1)],
+      ]),
+    ).flat(),
+  );
+}
+
+/** 600 MB of it are more than a string may have. */
+const indentation = termObject([["indent", " ".repeat(10_000)]]);
+
 describe("built-ins whose arguments a client chooses to be slow", () => {
   it.each<[string, number, ...Term[]]>([
     ["numbers.range_step", 1, wide("00000"), wide("50000"), termInteger(1)],
@@ -39,6 +55,8 @@ describe("built-ins whose arguments a client chooses to be slow", () => {
     ["regex.replace", 1, "a".repeat(8_000), "(a?)".repeat(300), "x"],
     ["regex.split", 1, ".{1000}".repeat(300), "a"],
     ["regex.split", 1, "\\pL".repeat(1_000), "a"],
+    ["graph.reachable_paths", 1, layers(13), [`${"a".repeat(200)}0-0`]],
+    ["json.marshal_with_options", 1, Array(60_000).fill(null), indentation],
     ["time.clock", 3_000, [termInteger(0), "Europe/Zurich"]],
     ["time.clock", 3_000, [termInteger(0), "Nowhere/At_all"]],
     ["sprintf", 1, "%d", [new TermNumber("9".repeat(100_000))]],

@@ -18,12 +18,13 @@ function reachablePaths(graph: TermObject, initial: readonly Term[], takeSteps: 
   const path: Term[] = [];
   const timesOnPath = new Uint8Array(graph.keys.length);
   const keep = (): void => {
-    for (const _ of path) takeSteps(TURN_STEPS);
+    for (const node of path) takeSteps(TURN_STEPS + lengthOf(node));
     paths.push([...path]);
     checkItems(paths.length);
   };
   const follow = (node: Term, onNeighbour: (neighbour: Term) => void): void => {
-    takeSteps(TURN_STEPS);
+    // A name is looked up twice, among names that may differ in nothing but their ends.
+    takeSteps(TURN_STEPS + lengthOf(node));
     const index = graph.indexOf(node);
     if (index < 0) {
       keep();
@@ -48,6 +49,10 @@ function reachablePaths(graph: TermObject, initial: readonly Term[], takeSteps: 
     follow(start, (neighbour) => follow(neighbour, visit));
   }
   return termSet(paths);
+}
+
+function lengthOf(node: Term): number {
+  return typeof node === "string" ? node.length : 0;
 }
 
 function neighboursOf(edges: Term): readonly Term[] {

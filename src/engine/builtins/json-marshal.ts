@@ -1,8 +1,8 @@
-import type { Term, TermObject } from "../term-value.ts";
-import { BuiltinError, type BuiltinFamily } from "./builtin.ts";
+import { type Term, TermObject, TermSet } from "../term-value.ts";
+import { BuiltinError, type BuiltinFamily, BuiltinLimit } from "./builtin.ts";
 import { toJson } from "./json-text.ts";
-import { checkText } from "./limits.ts";
-import { asObject, asString } from "./operands.ts";
+import { checkText, TEXT_MAX } from "./limits.ts";
+import { asObject, asString, isArray } from "./operands.ts";
 
 /** JSON text laid out as the caller asks. */
 export const jsonMarshalBuiltins: BuiltinFamily = {
@@ -22,5 +22,26 @@ function marshal(term: Term, options: TermObject): string {
   }
   const isPretty = pretty ?? options.keys.length > 0;
   // Go leaves the prefix off the first line; OPA puts it back.
-  return isPretty ? prefix + toJson(term, { prefix, indent }) : toJson(term);
+  if (!isPretty) return toJson(term);
+  checkLines(term, { first: prefix.length, inner: indent.length });
+  return prefix + toJson(term, { prefix, indent });
+}
+
+/** Refuses, before it is written, text whose lines start with more than it may have in all. */
+function checkLines(term: Term, { first, inner }: { first: number; inner: number }): void {
+  let length = 0;
+  const visit = (value: Term, start: number): void => {
+    for (const part of elementsOf(value)) {
+      length += start;
+      if (length > TEXT_MAX) throw new BuiltinLimit(`more than ${TEXT_MAX} characters`);
+      visit(part, start + inner);
+    }
+  };
+  visit(term, first + inner);
+}
+
+function elementsOf(term: Term): readonly Term[] {
+  if (term instanceof TermObject) return term.values;
+  if (term instanceof TermSet) return term.items;
+  return isArray(term) ? term : [];
 }
