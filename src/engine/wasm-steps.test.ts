@@ -55,6 +55,23 @@ describe("withStepsCounted()", () => {
     );
   });
 
+  it.each([
+    ["a local", [1, 1, 0x63, 0x41]],
+    ["a block", [0, 0x02, 0x63, 0x41]],
+    ["a selection", [0, 0x1c, 1, 0x64, 0x41]],
+  ])("refuses a type of more than a byte, behind which a loop would be a number: %s", (_, code) => {
+    expect(() => counted(...code, 0x03, 0x40, 0x0c, 0, END, END)).toThrow(
+      /it has the type 0x6[34]/,
+    );
+  });
+
+  it("refuses a load with the number of a memory, which would be its offset", () => {
+    const load = [0x41, 0, 0x2d, 0x40, 0, 0x41];
+    expect(() => counted(...NO_LOCALS, ...load, 0x03, 0x40, 0x0c, 0, END, END)).toThrow(
+      "it names a memory",
+    );
+  });
+
   it("refuses a function that ends too early", () => {
     expect(() => counted(...NO_LOCALS, 0x41)).toThrow(RangeError);
     expect(() => counted(5, 1)).toThrow(RangeError);
