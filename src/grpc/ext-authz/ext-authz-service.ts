@@ -18,6 +18,7 @@ import { invalidField } from "./malformed.ts";
 import type { ExtAuthzOptions } from "./options.ts";
 import { plainAnswer } from "./rego-result.ts";
 import { traceHeadersOf } from "./request-line.ts";
+import { createRefusingApplication } from "./route-application.ts";
 import { createRouteQuestions, type RouteQuestions } from "./route-questions.ts";
 import { createWays } from "./ways.ts";
 
@@ -72,13 +73,7 @@ export function createExtAuthz(deps: ExtAuthzDeps): ExtAuthz {
   const routes = deps.routes ?? createRouteQuestions(options.rbac);
   const ways = createWays({ pipeline, options, askRoute: routes.ask });
   const dryRuns = createDryRuns({ ...deps, routes });
-
-  /** Who was to answer; one that the route asks for has a name of its own only where it has a policy. */
-  function applicationOf(way: string, extensions: TextMap): string {
-    if (way !== "rego") return options.rbac.application;
-    const named = extensions["postern.application"];
-    return named !== undefined && pipeline.serves(named) ? named : options.application;
-  }
+  const applicationOf = createRefusingApplication(pipeline, options);
 
   function refused(thrown: unknown, application: string, asked?: Asked): Uint8Array {
     const error = toPdpError(thrown);

@@ -107,7 +107,9 @@ const aboutRoutes = {
 const rbacSchema = Type.Object(
   {
     application: Type.String({
-      description: "Application that has the permissions.",
+      description:
+        "Application that has the permissions, unless the route's `context_extensions` name another in " +
+        "`postern.application`.",
       default: "platform",
       pattern: applicationPattern,
       reason: "The application that ships with roles.",

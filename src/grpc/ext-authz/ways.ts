@@ -24,6 +24,7 @@ import {
 import { regoInput } from "./rego-input.ts";
 import { plainAnswer, readRegoResult } from "./rego-result.ts";
 import { requestLineOf } from "./request-line.ts";
+import { createRefusingApplication, namedApplication } from "./route-application.ts";
 import { createRouteBodyReader, type RouteBody } from "./route-body.ts";
 import type { AskRoute } from "./route-questions.ts";
 import { otherSpellings } from "./url-encoding.ts";
@@ -48,12 +49,13 @@ export function createWays({ pipeline, options, askRoute }: WaysDeps): ReadonlyM
   const readBody = createBodyReader(options.body, protoset);
   const ownPath = documentPath(options.path);
   const readRouteBody = createRouteBodyReader(protoset);
+  const refusing = createRefusingApplication(pipeline, options);
 
   function rego({ bytes, extensions, call }: Asked): Outcome {
     let path: ParsedPath | undefined;
     const named = extensions["postern.path"];
     const query = {
-      application: extensions["postern.application"] ?? options.application,
+      application: namedApplication(extensions) ?? options.application,
       path: named === undefined ? ownPath : documentPath(named),
       input: (parts: DocumentParts) => {
         const request = readHttpCheck(bytes, partsOf(parts, "attributes") ?? NO_PARTS);
@@ -69,28 +71,27 @@ export function createWays({ pipeline, options, askRoute }: WaysDeps): ReadonlyM
     return { decision, answer: detail && withoutOthers(detail, path) };
   }
 
-  function rbac({ bytes, call }: Asked): Outcome | Promise<Outcome> {
+  function rbac({ bytes, extensions, call }: Asked): Outcome | Promise<Outcome> {
     const request = readHttpCheck(bytes, ROUTE_PARTS);
     const path = new ParsedPath(request.path);
     let read: RouteBody | undefined;
     const body = (): RouteBody => (read ??= readRouteBody(request, path));
     const asked = askRoute(request, path, body);
-    const { application } = options.rbac;
     if (asked.kind === "unmapped") {
-      const decision = pipeline.refuse(application, "unmapped_route");
+      const decision = pipeline.refuse(refusing("rbac", extensions), "unmapped_route");
       return { decision, answer: unmappedAnswer() };
     }
     if (asked.kind === "anonymous") {
-      const decision = pipeline.refuse(application, "unknown_subject");
+      const decision = pipeline.refuse(refusing("rbac", extensions), "unknown_subject");
       return { decision, answer: anonymousAnswer() };
     }
-    const outcomeOf = (decision: Decision): Outcome => ({
-      decision,
-      answer: decision.allowed
-        ? allowedAnswer(decision, asked.request.subject.id)
-        : forbiddenAnswer(decision, asked.permission),
-    });
-    const decision = pipeline.check(asked.request, call);
+    const named = namedApplication(extensions);
+    const { request: question, permission } = asked;
+    const decision = pipeline.check(
+      named === undefined ? question : { ...question, application: named },
+      call,
+    );
+    const outcomeOf = (made: Decision) => permissionOutcome(made, question.subject.id, permission);
     return decision instanceof Promise ? decision.then(outcomeOf) : outcomeOf(decision);
   }
 
@@ -109,6 +110,13 @@ export function createWays({ pipeline, options, askRoute }: WaysDeps): ReadonlyM
 
   const ways: Record<ExtAuthzOptions["decide"], Decide> = { rego, rbac, both };
   return new Map(Object.entries(ways));
+}
+
+function permissionOutcome(decision: Decision, subjectId: string, permission: string): Outcome {
+  const answer = decision.allowed
+    ? allowedAnswer(decision, subjectId)
+    : forbiddenAnswer(decision, permission);
+  return { decision, answer };
 }
 
 /** Like OPA's plugin, doesn't mind slashes at the ends, or several. */

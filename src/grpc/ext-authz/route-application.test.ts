@@ -58,13 +58,28 @@ describe("a refusal names", () => {
   });
 
   it("the application of the table where that is asked, and the policy's once that is", async () => {
-    const rbac = { ...forBilling, "postern.decide": "rbac" };
-    expect(await refusedOf(rbac, { check: fail })).toEqual(["platform"]);
-    const both = { ...forBilling, "postern.decide": "both" };
-    expect(await refusedOf(both, { check: fail })).toEqual(["platform"]);
-    expect(await refusedOf(both)).toEqual(["billing"]);
+    for (const decide of ["rbac", "both"]) {
+      const asks = { "postern.decide": decide };
+      expect(await refusedOf(asks, { check: fail })).toEqual(["platform"]);
+      expect(await refusedOf({ ...asks, ...forBilling }, { check: fail })).toEqual(["billing"]);
+      const misspelt = { ...asks, "postern.application": "biling" };
+      expect(await refusedOf(misspelt, { check: fail })).toEqual(["platform"]);
+    }
+    const both = { "postern.decide": "both" };
+    expect(await refusedOf(both)).toEqual(["envoy"]);
     const { check } = fakePipeline();
     const later: Pipeline["check"] = async (...asked) => check(...asked);
-    expect(await refusedOf(both, { check: later })).toEqual(["billing"]);
+    expect(await refusedOf(both, { check: later })).toEqual(["envoy"]);
   });
+});
+
+it("a route's table asks about the application that the route names, or the configured one", async () => {
+  const asked: string[] = [];
+  const check: Pipeline["check"] = (request, call) => {
+    asked.push(request.application);
+    return fakePipeline().check(request, call);
+  };
+  await refusedOf({ "postern.decide": "rbac" }, { check });
+  await refusedOf({ "postern.decide": "rbac", ...forBilling }, { check });
+  expect(asked).toEqual(["platform", "billing"]);
 });
