@@ -8,7 +8,7 @@ import type { JsonObject } from "../../decision/json.ts";
 import { GrpcCode } from "../status.ts";
 import { writeStruct } from "../struct-writer.ts";
 import { WireWriter } from "../wire-writer.ts";
-import type { DryRunPass } from "./dry-run.ts";
+import { DryRunPass } from "./dry-run.ts";
 import type { HeaderAction, HeaderChange, HttpAnswer, QueryParameter } from "./http-answer.ts";
 import { toldHeaders } from "./rbac-answer.ts";
 import { plainAnswer } from "./rego-result.ts";
@@ -53,7 +53,8 @@ export function encodeAuthorization(
  * Encodes that a request passes although it is denied. The upstream is told nothing of a decision,
  * and gets nothing either that a client says in Postern's name.
  */
-export function encodeDryRunPass({ denied }: DryRunPass): Uint8Array {
+export function encodeDryRunPass(pass: DryRunPass): Uint8Array {
+  const denied = DryRunPass.deniedOf(pass);
   writer.start();
   writeStatus(GrpcCode.OK);
   const start = writer.open(OK_RESPONSE);

@@ -296,6 +296,13 @@ describe("encodeDryRunPass()", () => {
 });
 
 describe("DryRunPass", () => {
+  it("is nothing that only looks like one", () => {
+    const denied = deny(frame, "deny:policy");
+    for (const pass of [{ denied }, Object.create(DryRunPass.prototype), denied]) {
+      expect(() => encodeDryRunPass(pass as DryRunPass)).toThrow(TypeError);
+    }
+  });
+
   it("is made of a denial alone, and of none for want of trust", () => {
     const allowed = allow(frame, {
       reason: "policy:allow",
@@ -308,7 +315,7 @@ describe("DryRunPass", () => {
     fc.assert(
       fc.property(fc.string(), (rest) => {
         const denied = deny(frame, `deny:${rest}`);
-        expect(new DryRunPass(denied).denied).toBe(denied);
+        expect(DryRunPass.deniedOf(new DryRunPass(denied))).toBe(denied);
       }),
     );
   });

@@ -39,9 +39,9 @@ export class DryRunPass {
     this.#denied = denied;
   }
 
-  /** The decision, which denies. */
-  get denied(): Decision {
-    return this.#denied;
+  /** The decision, which denies. Throws a `TypeError` for what only looks like a pass. */
+  static deniedOf(pass: DryRunPass): Decision {
+    return pass.#denied;
   }
 }
 
