@@ -53,6 +53,8 @@ describe("built-ins whose arguments a client chooses to be slow", () => {
     ["regex.replace", 1, "a".repeat(20_000), `${"a?".repeat(130)}b|a`, "x"],
     ["regex.replace", 1, "a".repeat(1_200), `(?:${"a?".repeat(100)})*b|a`, "x"],
     ["regex.replace", 1, "a".repeat(8_000), "(a?)".repeat(300), "x"],
+    ["regex.replace", 1, "ab".repeat(4_000), "a[^c]*c|[^c]", "x"],
+    ["regex.replace", 2, " a".repeat(100_000), "[^a-z]", "x"],
     ["regex.split", 1, ".{1000}".repeat(300), "a"],
     ["regex.split", 1, "\\pL".repeat(1_000), "a"],
     ["graph.reachable_paths", 1, layers(13), [`${"a".repeat(200)}0-0`]],
@@ -62,5 +64,20 @@ describe("built-ins whose arguments a client chooses to be slow", () => {
     ["sprintf", 1, "%d", [new TermNumber("9".repeat(100_000))]],
   ])("end the evaluation: %s", (name, times, ...args) => {
     expect(evaluation(name, times, ...args)).toThrow(BuiltinLimit);
+  });
+});
+
+const words = "lorem ipsum 2026 dolor, ".repeat(1_000);
+
+describe("built-ins that look for what repeats in a long text", () => {
+  it.each([
+    ["regex.replace", words, "\\s+", " "],
+    ["regex.replace", words, "[^A-Za-z0-9_.-]+", "-"],
+    ["regex.replace", words, "[^[:alnum:]]+", "-"],
+    ["regex.replace", words, "\\d{2,4}", "#"],
+    ["regex.replace", words, "[0-9]{4} d?", "#"],
+    ["regex.split", ",\\s*", words],
+  ])("take what they cost: %s", (name, ...args) => {
+    expect(evaluation(name, 1, ...args)).not.toThrow();
   });
 });

@@ -43,6 +43,26 @@ function searchIn(text: Term | undefined, pattern: Term | undefined, takeSteps: 
   return search;
 }
 
+/** Steps for a match, however short: some are a microsecond apart. */
+const MATCH_STEPS = 50;
+
+const CLASS = /\[\^?(?:\\[^pPQ]|\[:\^?[a-z]+:\]|[^\\[\]])+\]/.source;
+const ATOM = `${/\\(?:[dDsSwWtnrfv]|[^A-Za-z0-9])|[^\\[\](){}*+?|^$]/.source}|${CLASS}`;
+/** Patterns such as `\s+`, `,\s*` or `/[0-9]{2,}`, of which nothing but the end repeats, if anything. */
+const REPEATS_AT_END = new RegExp(
+  `^(?:(?:${ATOM})(?:\\{[0-9]+\\})?)*(?:${ATOM})(?:[*+?]|\\{[0-9]+(?:,[0-9]*)?\\})?$`,
+);
+
+/**
+ * How far behind a match a search may look: to the end of the text for what repeats (`a*b|a`), unless only
+ * the pattern's end does, of which each turn makes the match longer or is the last. All else as far as it is
+ * long itself (`a?a?b|a`).
+ */
+function aheadMaxOf(pattern: RE2JS, text: string): number {
+  const isBounded = !/[*+{]/.test(pattern.pattern()) || REPEATS_AT_END.test(pattern.pattern());
+  return isBounded ? pattern.programSize() : text.length;
+}
+
 /** Start and end of the whole match, then of each group, -1 where a group took no part. */
 type Match = readonly number[];
 
@@ -56,12 +76,11 @@ function* matchesOf({ pattern, text, takeSteps }: Search): Generator<Match, void
   let previousEnd = -1;
   let at = 0;
   const size = pattern.programSize();
-  // What repeats may be sought up to the end of the text (`a*b|a`), all else as far as it is long itself
-  // (`a?a?b|a`).
-  const aheadMax = /[*+{]/.test(pattern.pattern()) ? text.length : size;
+  const aheadMax = aheadMaxOf(pattern, text);
   while (at <= text.length && matcher.find(at)) {
     takeSteps(
-      Math.max(SCANNED_STEPS, INSTRUCTION_STEPS * size) * Math.min(text.length - at, aheadMax),
+      MATCH_STEPS +
+        Math.max(SCANNED_STEPS, INSTRUCTION_STEPS * size) * Math.min(text.length - at, aheadMax),
     );
     const start = matcher.start();
     const end = matcher.end();
