@@ -35,9 +35,22 @@ grown := [x | some a in data.numbers; some b in data.numbers; x := [a, b, data.t
 one if regex.match("^(item|x)*-1$", "item-1")
 
 user := input.user.id
+
+range := numbers.range_step(0, 2, 1)
 `;
 const RULES = [
-  ...["loops", "patterns", "calls", "search", "subset", "signature", "grown", "one", "user"],
+  ...[
+    "loops",
+    "patterns",
+    "calls",
+    "search",
+    "subset",
+    "signature",
+    "grown",
+    "one",
+    "user",
+    "range",
+  ],
 ].map((rule) => `steps/${rule}`);
 const numbers = Array.from({ length: 200 }, (_, index) => index);
 const data = JSON.stringify({ numbers, texts: numbers.map((n) => `item-${n}`) });
@@ -73,6 +86,10 @@ describe("an evaluation that takes too many steps", () => {
     expect(evaluate(policy, "steps/one")).toEqual({ kind: "value", value: true });
     const kept = { text: () => '{"id":"user-1"}' };
     expect(evaluate(policy, "steps/user", { kept })).toEqual({ kind: "value", value: "user-1" });
+  });
+
+  it("takes whole steps for a range", () => {
+    expect(evaluate(policy, "steps/range")).toEqual({ kind: "value", value: [0, 1, 2] });
   });
 
   it("counts anew for each evaluation, and not what parsing a kept document takes", async () => {

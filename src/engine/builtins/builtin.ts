@@ -10,8 +10,8 @@ export interface BuiltinContext {
 }
 
 /**
- * Takes so many of the steps that the evaluation has left, each worth some ten nanoseconds; called before
- * the work. Throws `BuiltinLimit` where there are not as many.
+ * Takes so many of the steps that the evaluation has left, a whole number, each worth some ten nanoseconds;
+ * called before the work. Throws `BuiltinLimit` where there are not as many.
  */
 export type TakeSteps = (count: number) => void;
 

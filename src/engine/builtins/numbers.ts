@@ -35,9 +35,9 @@ function range([from, to, step]: readonly [bigint, bigint, bigint], takeSteps: T
   );
 }
 
-/** How many times 64 bits the number takes. */
+/** How many times 64 bits the number takes, begun ones too. */
 function wordsOf(value: bigint): number {
-  return value.toString(16).length / 16;
+  return Math.ceil(value.toString(16).length / 16);
 }
 
 function randomInteger(name: string, n: bigint | undefined, context: BuiltinContext): Term {
