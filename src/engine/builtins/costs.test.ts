@@ -77,6 +77,8 @@ describe("built-ins that look for what repeats in a long text", () => {
     ["regex.replace", words, "\\d{2,4}", "#"],
     ["regex.replace", words, "[0-9]{4} d?", "#"],
     ["regex.split", ",\\s*", words],
+    ["regex.split", "\\s*,\\s*", words],
+    ["regex.replace", words, "(\\w+) (\\w+)", "$2 $1"],
   ])("take what they cost: %s", (name, ...args) => {
     expect(evaluation(name, 1, ...args)).not.toThrow();
   });

@@ -1,4 +1,5 @@
 import { RE2JS } from "re2js";
+import { systemClock } from "../../base/clock.ts";
 import type { Term } from "../term-value.ts";
 import { BuiltinError, type BuiltinFamily, type TakeSteps } from "./builtin.ts";
 import { checkItems, checkText } from "./limits.ts";
@@ -18,9 +19,6 @@ export const regexBuiltins: BuiltinFamily = {
     return matches(searchIn(text, pattern, takeSteps));
   },
 };
-
-/** Least steps for a character that is looked at once more. */
-const SCANNED_STEPS = 12;
 
 /** A text, a pattern to look for, and what pays for it. */
 interface Search {
@@ -46,22 +44,9 @@ function searchIn(text: Term | undefined, pattern: Term | undefined, takeSteps: 
 /** Steps for a match, however short: some are a microsecond apart. */
 const MATCH_STEPS = 50;
 
-const CLASS = /\[\^?(?:\\[^pPQ]|\[:\^?[a-z]+:\]|[^\\[\]])+\]/.source;
-const ATOM = `${/\\(?:[dDsSwWtnrfv]|[^A-Za-z0-9])|[^\\[\](){}*+?|^$]/.source}|${CLASS}`;
-/** Patterns such as `\s+`, `,\s*` or `/[0-9]{2,}`, of which nothing but the end repeats, if anything. */
-const REPEATS_AT_END = new RegExp(
-  `^(?:(?:${ATOM})(?:\\{[0-9]+\\})?)*(?:${ATOM})(?:[*+?]|\\{[0-9]+(?:,[0-9]*)?\\})?$`,
-);
-
-/**
- * How far behind a match a search may look: to the end of the text for what repeats (`a*b|a`), unless only
- * the pattern's end does, of which each turn makes the match longer or is the last. All else as far as it is
- * long itself (`a?a?b|a`).
- */
-function aheadMaxOf(pattern: RE2JS, text: string): number {
-  const isBounded = !/[*+{]/.test(pattern.pattern()) || REPEATS_AT_END.test(pattern.pattern());
-  return isBounded ? pattern.programSize() : text.length;
-}
+/** Least steps for a character that is looked at once more. */
+const SCANNED_STEPS = 12;
+const STEPS_PER_MS = 100_000;
 
 /** Start and end of the whole match, then of each group, -1 where a group took no part. */
 type Match = readonly number[];
@@ -76,12 +61,17 @@ function* matchesOf({ pattern, text, takeSteps }: Search): Generator<Match, void
   let previousEnd = -1;
   let at = 0;
   const size = pattern.programSize();
-  const aheadMax = aheadMaxOf(pattern, text);
-  while (at <= text.length && matcher.find(at)) {
-    takeSteps(
-      MATCH_STEPS +
-        Math.max(SCANNED_STEPS, INSTRUCTION_STEPS * size) * Math.min(text.length - at, aheadMax),
-    );
+  const find = (): boolean => {
+    const startMs = systemClock.monotonicMs();
+    const isFound = matcher.find(at);
+    // A match may be looked for up to the end of the text (`a*b|a`), or hardly behind itself (`\s*,\s*`): the
+    // time tells, of which no more counts than looking up to there takes, since machines stand still, too.
+    const taken = STEPS_PER_MS * (systemClock.monotonicMs() - startMs);
+    const most = Math.max(SCANNED_STEPS, INSTRUCTION_STEPS * size) * (text.length - at);
+    takeSteps(MATCH_STEPS + Math.ceil(Math.min(taken, most)));
+    return isFound;
+  };
+  while (at <= text.length && find()) {
     const start = matcher.start();
     const end = matcher.end();
     // Groups are found by another look at the match, which carries all of them along.
