@@ -1,8 +1,8 @@
-import { type Term, TermObject, TermSet } from "../term-value.ts";
+import type { Term, TermObject } from "../term-value.ts";
 import { BuiltinError, type BuiltinFamily, BuiltinLimit } from "./builtin.ts";
 import { toJson } from "./json-text.ts";
 import { checkText, TEXT_MAX } from "./limits.ts";
-import { asObject, asString, isArray } from "./operands.ts";
+import { asObject, asString, elementsOf } from "./operands.ts";
 
 /** JSON text laid out as the caller asks. */
 export const jsonMarshalBuiltins: BuiltinFamily = {
@@ -38,10 +38,4 @@ function checkLines(term: Term, { first, inner }: { first: number; inner: number
     }
   };
   visit(term, first + inner);
-}
-
-function elementsOf(term: Term): readonly Term[] {
-  if (term instanceof TermObject) return term.values;
-  if (term instanceof TermSet) return term.items;
-  return isArray(term) ? term : [];
 }

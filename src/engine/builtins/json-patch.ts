@@ -10,7 +10,7 @@ import {
 } from "../term-value.ts";
 import { BuiltinError, type BuiltinFamily, BuiltinLimit, type TakeSteps } from "./builtin.ts";
 import { TURN_STEPS } from "./limits.ts";
-import { asArray, asObject, asString, int64OfText, isArray } from "./operands.ts";
+import { asArray, asObject, asString, elementsOf, int64OfText, isArray } from "./operands.ts";
 
 /**
  * JSON Patch (RFC 6902), also inside sets, whose elements are their own keys. Where an array has
@@ -137,12 +137,6 @@ function parsePath(path: Term): Path {
     .replace(/^\/+/, "")
     .split("/")
     .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
-}
-
-function elementsOf(term: Term): readonly Term[] {
-  if (term instanceof TermObject) return term.values;
-  if (term instanceof TermSet) return term.items;
-  return isArray(term) ? term : [];
 }
 
 function childOf(container: Term, key: Term): Term {

@@ -37,6 +37,13 @@ export function asObject(term: Term | undefined): TermObject {
   throw wrongType(term, "object");
 }
 
+/** What stands in an array, a set or an object, one level deep; nothing stands in other terms. */
+export function elementsOf(term: Term): readonly Term[] {
+  if (term instanceof TermObject) return term.values;
+  if (term instanceof TermSet) return term.items;
+  return isArray(term) ? term : [];
+}
+
 /** The elements of an array or a set. */
 export function asCollection(term: Term | undefined): readonly Term[] {
   if (isArray(term)) return term;
