@@ -71,9 +71,9 @@ export interface ExtAuthz {
 export function createExtAuthz(deps: ExtAuthzDeps): ExtAuthz {
   const { pipeline, options } = deps;
   const routes = deps.routes ?? createRouteQuestions(options.rbac);
-  const ways = createWays({ pipeline, options, askRoute: routes.ask });
+  const refusingApplication = createRefusingApplication(pipeline, options);
+  const ways = createWays({ pipeline, options, askRoute: routes.ask, refusingApplication });
   const dryRuns = createDryRuns({ ...deps, routes });
-  const applicationOf = createRefusingApplication(pipeline, options);
 
   function refused(thrown: unknown, application: string, asked?: Asked): Uint8Array {
     const error = toPdpError(thrown);
@@ -99,7 +99,7 @@ export function createExtAuthz(deps: ExtAuthzDeps): ExtAuthz {
       return pass === undefined ? encodeAuthorization(decision, answer) : encodeDryRunPass(pass);
     };
     const failed = (error: unknown) =>
-      refused(error, applicationOf(asked?.way ?? way, extensions), asked);
+      refused(error, refusingApplication(asked?.way ?? way, extensions), asked);
     call.notes?.carries(() => traceHeadersOf(bytes));
     try {
       extensions = readContextExtensions(bytes);
@@ -118,7 +118,7 @@ export function createExtAuthz(deps: ExtAuthzDeps): ExtAuthz {
   const method = `/${AUTHORIZATION_SERVICE}/Check`;
   return {
     handlers: new Map([[method, check]]),
-    inBand: new Map([[method, (error) => refused(error, applicationOf(options.decide, {}))]]),
+    inBand: new Map([[method, (error) => refused(error, refusingApplication(options.decide, {}))]]),
   };
 }
 

@@ -24,7 +24,7 @@ import {
 import { regoInput } from "./rego-input.ts";
 import { plainAnswer, readRegoResult } from "./rego-result.ts";
 import { requestLineOf } from "./request-line.ts";
-import { createRefusingApplication, namedApplication } from "./route-application.ts";
+import { namedApplication, type RefusingApplication } from "./route-application.ts";
 import { createRouteBodyReader, type RouteBody } from "./route-body.ts";
 import type { AskRoute } from "./route-questions.ts";
 import { otherSpellings } from "./url-encoding.ts";
@@ -41,15 +41,16 @@ export interface WaysDeps {
   readonly pipeline: Pipeline;
   readonly options: ExtAuthzOptions;
   readonly askRoute: AskRoute;
+  readonly refusingApplication: RefusingApplication;
 }
 
 /** The ways to decide, by name. Throws an `Error` that names what of the options is wrong. */
-export function createWays({ pipeline, options, askRoute }: WaysDeps): ReadonlyMap<string, Decide> {
+export function createWays(deps: WaysDeps): ReadonlyMap<string, Decide> {
+  const { pipeline, options, askRoute, refusingApplication } = deps;
   const protoset = readProtoset(options.protoDescriptor);
   const readBody = createBodyReader(options.body, protoset);
   const ownPath = documentPath(options.path);
   const readRouteBody = createRouteBodyReader(protoset);
-  const refusing = createRefusingApplication(pipeline, options);
 
   function rego({ bytes, extensions, call }: Asked): Outcome {
     let path: ParsedPath | undefined;
@@ -78,11 +79,11 @@ export function createWays({ pipeline, options, askRoute }: WaysDeps): ReadonlyM
     const body = (): RouteBody => (read ??= readRouteBody(request, path));
     const asked = askRoute(request, path, body);
     if (asked.kind === "unmapped") {
-      const decision = pipeline.refuse(refusing("rbac", extensions), "unmapped_route");
+      const decision = pipeline.refuse(refusingApplication("rbac", extensions), "unmapped_route");
       return { decision, answer: unmappedAnswer() };
     }
     if (asked.kind === "anonymous") {
-      const decision = pipeline.refuse(refusing("rbac", extensions), "unknown_subject");
+      const decision = pipeline.refuse(refusingApplication("rbac", extensions), "unknown_subject");
       return { decision, answer: anonymousAnswer() };
     }
     const named = namedApplication(extensions);
